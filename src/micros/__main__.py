@@ -1,0 +1,7 @@
+"""`python -m micros` is the command `micros`."""
+
+import sys
+
+from micros.cli import main
+
+sys.exit(main())

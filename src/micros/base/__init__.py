@@ -1,0 +1,1 @@
+"""Ground of every layer: places, errors, digests, trees. Imports nothing of ours."""

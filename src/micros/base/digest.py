@@ -1,0 +1,35 @@
+"""SHA-256 digests in lower-case hexadecimal: the name of a blob and of everything made of blobs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import BinaryIO, NewType
+
+Digest = NewType("Digest", str)
+"""64 lower-case hexadecimal digits."""
+
+CHUNK_BYTES = 1 << 20
+
+
+def digest_of(data: bytes | bytearray | memoryview) -> Digest:
+    """The digest of some bytes."""
+    return Digest(hashlib.sha256(data).hexdigest())
+
+
+def digest_of_stream(stream: BinaryIO) -> Digest:
+    """The digest of what is left to read of a stream."""
+    hasher = hashlib.sha256()
+    while chunk := stream.read(CHUNK_BYTES):
+        hasher.update(chunk)
+    return Digest(hasher.hexdigest())
+
+
+def canonical_json(value: object) -> bytes:
+    """JSON with sorted keys, no spaces, ASCII only: equal values give equal bytes."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def digest_of_json(value: object) -> Digest:
+    """The digest of a value's canonical JSON."""
+    return digest_of(canonical_json(value))

@@ -1,0 +1,83 @@
+"""The command `micros`: one file per verb. Results go to standard output, everything for people to standard error."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from micros.base.errors import Kind, MicrosError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VERBS = {
+    "build": "build a system's artefacts",
+    "run": "build a system and boot it in QEMU",
+    "eval": "print the value of an option",
+    "lock": "make or move the lock file",
+    "gc": "remove from the store what nothing needs",
+    "store": "check the store",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command: 0 if it worked, 1 with an error on standard error, 2 for a wrong command line."""
+    arguments = _parser(list(sys.argv[1:] if argv is None else argv))
+    try:
+        status: int = importlib.import_module(f"micros.cli.{arguments.verb}").run(arguments)
+    except MicrosError as problem:
+        _report(problem, as_json=arguments.json)
+        return 2 if problem.kind == Kind.USAGE else 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return status
+
+
+def _parser(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="micros", description="Microscopic Linux systems from a page of typed Python.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    chosen = next((word for word in argv if word in VERBS), None)
+    for verb, text in VERBS.items():
+        sub = verbs.add_parser(verb, help=text, description=text.capitalize() + ".")
+        # Only the chosen verb's module is imported: commands start fast.
+        if verb == chosen:
+            importlib.import_module(f"micros.cli.{verb}").options(sub)
+            common(sub)
+    return parser.parse_args(argv)
+
+
+def common(parser: argparse.ArgumentParser) -> None:
+    """Options that every verb has."""
+    parser.add_argument("--json", action="store_true", help="print results and errors as JSON")
+    parser.add_argument("--store", metavar="DIR", help="where builds are kept (MICROS_STORE; else the user's cache)")
+    parser.add_argument("--mirror", metavar="URL", help="Debian mirror (MICROS_MIRROR; else the host's apt sources)")
+    parser.add_argument("--keyring", metavar="FILE", help="certificates that may sign a release (those of Debian 13)")
+    parser.add_argument("--offline", action="store_true", help="use no network: only what the store has")
+    parser.add_argument("--accept-expired", action="store_true", help="pin releases past their Valid-Until; the lock records it")
+    parser.add_argument("--set", metavar="PATH=VALUE", action="append", default=[], help="define an option (may be repeated)")
+    parser.add_argument("-v", "--verbose", action="store_true", help="say more")
+
+
+def _report(problem: MicrosError, *, as_json: bool) -> None:
+    if as_json:
+        records = [
+            {
+                "kind": item.kind,
+                "message": item.message,
+                "places": [{"file": where.file, "line": where.line} for where in item.places],
+                "notes": [str(note) for note in item.notes],
+                "hint": item.hint,
+            }
+            for item in problem.problems
+        ]
+        print(json.dumps({"errors": records}))
+    for item in problem.problems:
+        print(f"error: {item}", file=sys.stderr)

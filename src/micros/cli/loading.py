@@ -1,0 +1,31 @@
+"""From the command line to a system and its builder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from micros.lang import setting
+from micros.plan import Builder
+from micros.system import MicrosSystem, load
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from micros.cli.session import Session
+
+
+def loaded(arguments: argparse.Namespace, extra: Sequence[Any] = ()) -> tuple[MicrosSystem, Path]:
+    """The system of the argument FILE, with every `--set`."""
+    return load(arguments.file, [*(setting(text) for text in arguments.set), *extra])
+
+
+def builder(current: Session, arguments: argparse.Namespace, extra: Sequence[Any] = ()) -> Builder:
+    """The system's builder; its lock lies beside the user's file."""
+    with current.phase("evaluate"):
+        described, path = loaded(arguments, extra)
+        plan = described.plan()
+        for warning in described.evaluation.warnings:
+            current.say(f"warning: {warning}")
+    return Builder(plan, current.scheduler, path.parent / "micros.lock", current.settings)

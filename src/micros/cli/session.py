@@ -1,0 +1,98 @@
+"""What verbs that build share: the store, progress, phases with their times."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from micros.base.units import human_bytes
+from micros.debian.release import KEYS
+from micros.debian.universe import Settings
+from micros.store.keeping import using
+from micros.store.scheduler import Scheduler
+from micros.store.store import Store, default_root
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+
+def open_store(arguments: argparse.Namespace) -> Store:
+    """The store the user means."""
+    return Store(Path(arguments.store).absolute() if arguments.store else default_root())
+
+
+class Session:
+    """One command's use of a store, with progress on standard error."""
+
+    def __init__(self, arguments: argparse.Namespace, store: Store) -> None:
+        self.store = store
+        self.scheduler = Scheduler(store, self)
+        self.settings = Settings(
+            mirror=arguments.mirror,
+            offline=arguments.offline,
+            accept_expired=arguments.accept_expired,
+            keyring=Path(arguments.keyring) if arguments.keyring else KEYS,
+            progress=self._downloaded,
+        )
+        self.phases: dict[str, float] = {}
+        self._verbose = arguments.verbose
+        self._bytes = 0
+        self._shown = 0.0
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time a part of the command."""
+        began = time.monotonic()
+        yield
+        self.phases[name] = self.phases.get(name, 0.0) + time.monotonic() - began
+
+    def say(self, text: str) -> None:
+        """A line for people."""
+        print(text, file=sys.stderr, flush=True)
+
+    def started(self, label: str) -> None:
+        """A step begins (observer of the scheduler)."""
+        if self._verbose:
+            self.say(f"  {label} ...")
+
+    def finished(self, label: str, seconds: float) -> None:
+        """A step has run (observer of the scheduler)."""
+        if self._verbose or seconds > 1:
+            self.say(f"  {label}: {seconds:.1f} s")
+
+    def _downloaded(self, count: int) -> None:
+        with self._lock:
+            self._bytes += count
+            now = time.monotonic()
+            if now - self._shown > 1:
+                self._shown = now
+                self.say(f"  downloaded {human_bytes(self._bytes)}")
+
+    def times(self) -> str:
+        """The phases with their seconds, for people."""
+        return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.phases.items())
+
+
+@contextlib.contextmanager
+def session(arguments: argparse.Namespace) -> Iterator[Session]:
+    """A session, closed at its end; the store is held against garbage collection."""
+    store = open_store(arguments)
+    current = Session(arguments, store)
+    try:
+        with using(store):
+            yield current
+    finally:
+        current.scheduler.close()
+        store.close()
+
+
+def is_terminal() -> bool:
+    """Whether a person sits at both ends."""
+    return os.isatty(0) and os.isatty(1)

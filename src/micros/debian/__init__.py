@@ -1,0 +1,1 @@
+"""The pinned archive: mirrors, release signatures, index, dependency solving, slimming."""

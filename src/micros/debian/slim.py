@@ -1,0 +1,164 @@
+"""Slimming: what of a package an image keeps, and what those files need from other packages.
+
+Left out: documentation, manuals, translations, headers, static libraries, what other init systems and package tools read.
+Needed: the libraries of ELF files by soname, and the interpreters of scripts; what is loaded at run time by name stands in
+runtime.toml. /bin/sh is there in every system.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+import json
+import posixpath
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from micros.base.tree import File, Symlink, Tree
+from micros.formats import elf
+
+if TYPE_CHECKING:
+    from micros.base.digest import Digest
+    from micros.base.step import Job
+
+_LEFT_OUT = (
+    "DEBIAN/",
+    "etc/cron.d/",
+    "etc/cron.daily/",
+    "etc/default/",
+    "etc/init.d/",
+    "etc/logrotate.d/",
+    "etc/ufw/",
+    "usr/include/",
+    "usr/lib/debug/",
+    "usr/lib/modules-load.d/",
+    "usr/lib/systemd/",
+    "usr/lib/sysusers.d/",
+    "usr/lib/tmpfiles.d/",
+    "usr/share/applications/",
+    "usr/share/bash-completion/",
+    "usr/share/bug/",
+    "usr/share/doc-base/",
+    "usr/share/doc/",
+    "usr/share/fish/",
+    "usr/share/gdb/",
+    "usr/share/help/",
+    "usr/share/icons/",
+    "usr/share/info/",
+    "usr/share/initramfs-tools/",
+    "usr/share/lintian/",
+    "usr/share/locale/",
+    "usr/share/man/",
+    "usr/share/menu/",
+    "usr/share/metainfo/",
+    "usr/share/pixmaps/",
+    "usr/share/runit/",
+    "usr/share/zsh/",
+)
+_LEFT_OUT_ENDS = (".a", ".la", ".pc")
+_LEFT_OUT_PARTS = ("/gconv/", "/pkgconfig/")
+_SHELLS = {"/bin/sh", "/usr/bin/sh"}
+
+
+@functools.cache
+def runtime_table() -> dict[str, Any]:
+    """runtime.toml."""
+    return tomllib.loads(Path(__file__).with_name("runtime.toml").read_text())
+
+
+def kept(name: str, tree: Tree) -> Tree:
+    """The part of a package's tree that a slim image keeps; directories that become empty go too."""
+    drops = [glob for key, globs in runtime_table()["drops"].items() if fnmatch.fnmatchcase(name, key) for glob in globs]
+    chosen = [
+        (path, entry)
+        for path, entry in tree.items()
+        if isinstance(entry, File | Symlink)
+        and not path.startswith(_LEFT_OUT)
+        and not path.endswith(_LEFT_OUT_ENDS)
+        and not any(part in path for part in _LEFT_OUT_PARTS)
+        and not any(fnmatch.fnmatchcase(path, glob) for glob in drops)
+    ]
+    special = [
+        (path, entry)
+        for path, entry in tree.items()
+        if not isinstance(entry, File | Symlink)
+        and not path.startswith("DEBIAN")
+        and any(other.startswith(path + "/") for other, _ in chosen)
+    ]
+    return Tree.of([*chosen, *special])
+
+
+def slim(job: Job) -> Digest:
+    """Step program: the kept part of the tree `package`; parameter `name`."""
+    return job.put_tree(kept(job.parameters["name"], job.tree(job.inputs["package"])))
+
+
+def whole(job: Job) -> Digest:
+    """Step program: all of the tree `package` but its control files."""
+    tree = job.tree(job.inputs["package"])
+    return job.put_tree(Tree.of((path, entry) for path, entry in tree.items() if path.partition("/")[0] != "DEBIAN"))
+
+
+def summary(job: Job) -> Digest:
+    """Step program: what the tree `package` needs and gives, as JSON.
+
+    `needs`: sonames and absolute paths of programs; `gives`: base names of libraries, and absolute paths of what lies in
+    the program directories.
+    """
+    tree = job.tree(job.inputs["package"])
+    needs: set[str] = set()
+    gives: set[str] = set()
+    for path, entry in tree.items():
+        name = posixpath.basename(path)
+        if ".so" in name:
+            gives.add(name)
+        if path.startswith(("usr/bin/", "usr/sbin/")):
+            gives.add("/" + path)
+            if isinstance(entry, Symlink):
+                needs.add(posixpath.normpath(posixpath.join("/", posixpath.dirname(path), entry.target)))
+        if isinstance(entry, File) and entry.size > 4:
+            needs |= _needs(job, path, entry)
+    needs = {need for need in needs if need not in gives and need not in _SHELLS}
+    return job.put(json.dumps({"needs": sorted(needs), "gives": sorted(gives), "files": len(tree)}).encode())
+
+
+def _needs(job: Job, path: str, entry: File) -> set[str]:
+    with job.open(entry.digest) as stream:
+        start = stream.read(4)
+        if start == elf.MAGIC and not path.endswith((".ko", ".o")):
+            facts = elf.read(start + stream.read())
+            return set(facts.needed) if facts is not None else set()
+        if start[:2] == b"#!" and entry.mode & 0o111:
+            line = (start + stream.read(256)).split(b"\n")[0][2:].decode("utf-8", "replace").split()
+            if line[:1] == ["/usr/bin/env"] and len(line) > 1:
+                line = [f"/usr/bin/{line[1]}"]
+            return {canonical_program(line[0])} if line else set()
+    return set()
+
+
+def canonical_program(path: str) -> str:
+    """A program's path on a merged-/usr system."""
+    return "/usr" + path if path.startswith(("/bin/", "/sbin/")) else path
+
+
+def brought(name: str) -> list[str]:
+    """Globs of dependencies that a package brings at run time."""
+    table = runtime_table()["brings"]
+    return [glob for key, globs in table.items() if fnmatch.fnmatchcase(name, key) for glob in globs]
+
+
+def likelihood(need: str, package: str) -> int:
+    """How likely a package gives a need, by names alone (policy 8.1): 3 by the rule, 2 by a common start, else 0."""
+    if runtime_table()["sonames"].get(need) == package:
+        return 3
+    plain = package.removesuffix("t64")
+    if need.startswith("/"):
+        return 3 if posixpath.basename(need) == plain else 0
+    base, _, version = need.partition(".so")
+    base = base.lower().replace("_", "-")
+    version = version.lstrip(".")
+    joined = f"{base}-{version}" if base[-1:].isdigit() else f"{base}{version}"
+    if plain == joined:
+        return 3
+    return 2 if plain.startswith(base) else 0

@@ -1,0 +1,57 @@
+"""Programs that MicrOS brings for itself: packages of the archive, laid out below the store, run in the sandbox.
+
+Their versions are pinned in `tools.lock` at the store's root, so that a store keeps its tools until it is asked to move.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from micros.debian.lock import Pins, lock_text, read_lock
+from micros.debian.universe import Settings, Universe
+from micros.machine import host_machine
+from micros.store.disk import write_durably
+from micros.store.sandbox import Sandbox, lay_out
+from micros.store.step import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from micros.base.digest import Digest
+    from micros.store.scheduler import Scheduler
+
+
+class Toolbox:
+    """Tools for the machine this program runs on."""
+
+    def __init__(self, scheduler: Scheduler, settings: Settings) -> None:
+        self._scheduler = scheduler
+        self._store = scheduler.store
+        self._settings = settings
+        self._lock = self._store.root / "tools.lock"
+
+    def root(self, packages: Sequence[str]) -> Path:
+        """A directory with these packages and what they need, bubblewrap among them."""
+        group = "+".join(sorted(packages))
+        pins: dict[str, Pins] = read_lock(self._lock) if self._lock.exists() else {}
+        universe = Universe(self._scheduler, host_machine(), pins.get(group), self._settings)
+        closure = universe.closure([*packages, "bubblewrap"])
+        if universe.lock != pins.get(group):
+            # Read again: another builder may have pinned other tools meanwhile.
+            pins = (read_lock(self._lock) if self._lock.exists() else {}) | {group: universe.lock}
+            write_durably(self._lock, lock_text(pins).encode(), self._store.scratch)
+        inputs: dict[str, Digest | Step] = dict(closure.trees)
+        links = {name: {"link": f"usr/{name}"} for name in ("bin", "sbin", "lib", "lib64")}
+        tree = Step("micros.formats.compose:compose", inputs, {"files": links}, "tools", "tree")
+        return lay_out(self._store, self._store.tree(self._scheduler.run(tree)))
+
+    def sandbox(self, root: Path) -> Sandbox:
+        """The host's bubblewrap if it has one, else that of a root made by `root`."""
+        return Sandbox.of_host() or Sandbox.of_root(root)
+
+    def run(self, package: str, argv: Sequence[str], *, readable: Sequence[Path] = (), writable: Sequence[Path] = ()) -> bytes:
+        """The output of one program of a package. Bound paths keep their names."""
+        root = self.root([package])
+        sandbox = self.sandbox(root)
+        return sandbox.run(sandbox.command(root, argv, readable=readable, writable=writable), what=argv[0])

@@ -1,0 +1,330 @@
+"""The packages a system can have: from request to slim trees, through lock, archive and store."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from micros.base.digest import Digest
+from micros.base.errors import Kind, MicrosError, error
+from micros.debian import slim
+from micros.debian.index import Index, Offer, Term, parse_relations
+from micros.debian.lock import Pins
+from micros.debian.mirror import Source, candidates, locate, security_candidates
+from micros.debian.release import KEYS, Release, verify
+from micros.debian.resolver import resolve
+from micros.store.fetch import Wanted, fetch_all
+from micros.store.step import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from micros.machine import Machine
+    from micros.store.scheduler import Scheduler
+
+SUITES = ("trixie", "trixie-updates", "trixie-security")
+
+
+@dataclass(frozen=True)
+class Closure:
+    """Packages that run together, and the tree of each."""
+
+    packages: tuple[Offer, ...]
+    """By name."""
+    trees: dict[str, Digest]
+    unmet: tuple[str, ...]
+    """Needs that no package of the closure gives: plugins of programs that were left out."""
+
+
+@dataclass
+class Settings:
+    """How to reach the archive."""
+
+    mirror: str | None = None
+    offline: bool = False
+    accept_expired: bool = False
+    keyring: Path = KEYS
+    """Certificates that may sign a release: a file, or a directory of `*.gpg`."""
+    suites: Sequence[str] = SUITES
+    components: Sequence[str] = ("main",)
+    progress: Callable[[int], object] | None = None
+
+
+class Universe:
+    """One architecture's packages. `pins` are those of the lock file, if there is one; `lock` what it should be now."""
+
+    def __init__(self, scheduler: Scheduler, machine: Machine, pins: Pins | None = None, settings: Settings | None = None):
+        self.machine = machine
+        self.settings = settings or Settings()
+        self.lock = pins or Pins()
+        self._scheduler = scheduler
+        self._store = scheduler.store
+        self._index: Index | None = None
+        self._sources: dict[str, str] = {}
+        self._fresh: dict[str, dict[str, Any]] = {}
+        self._previous: dict[str, dict[str, Any]] = {}
+
+    def update(self) -> None:
+        """Forget the pins, but not their dates: what is pinned next may not be older."""
+        self._previous = self.lock.releases
+        self.lock = Pins()
+        self._index = None
+        self._fresh = {}
+
+    def closure(self, names: Iterable[str], *, install: Literal["slim", "full"] = "slim") -> Closure:
+        """The packages that these bring, unpacked. New ones enter the lock; old pins stay."""
+        wanted = sorted(set(names))
+        if set(wanted) <= set(self.lock.requests):
+            offers = dict(self.lock.packages)
+            self._fetch(offers.values())
+        else:
+            pinned = {name: offer.version for name, offer in self.lock.packages.items()}
+            offers = resolve(self._opened(), wanted, suites=self.settings.suites, pins=pinned)
+            offers |= {name: offer for name, offer in self.lock.packages.items() if name in offers}
+        found = _Walk(self, offers).run(wanted) if install == "slim" else self._full(offers, wanted)
+        packages = {offer.name: offer for offer in found.packages} | self.lock.packages
+        requests = tuple(sorted({*self.lock.requests, *wanted}))
+        self.lock = Pins(self._fresh or self.lock.releases, requests, packages)
+        return found
+
+    def _full(self, offers: dict[str, Offer], wanted: list[str]) -> Closure:
+        """The package manager's own closure of the requests."""
+        names = sorted(_reachable(offers, wanted))
+        chosen = [offers[name] for name in names]
+        self._fetch(chosen)
+        steps = [self._step("whole", offer) for offer in chosen]
+        digests = self._scheduler.run_all(steps)
+        return Closure(tuple(chosen), dict(zip(names, digests, strict=True)), ())
+
+    def unpacked(self, offer: Offer) -> Step:
+        """The step that unpacks a package."""
+        return Step("micros.formats.deb:unpack", {"deb": offer.sha256}, {"name": offer.name}, f"unpack {offer.name}", "tree")
+
+    def _step(self, program: str, offer: Offer) -> Step:
+        inputs = {"package": self.unpacked(offer)}
+        return Step(f"micros.debian.slim:{program}", inputs, {"name": offer.name}, f"slim {offer.name}", "tree")
+
+    def _load(self, offers: Sequence[Offer]) -> list[tuple[Offer, Digest, dict[str, Any]]]:
+        """Fetch, unpack and slim some packages: each with its slim tree and summary."""
+        self._fetch(offers)
+        slims = [self._step("slim", offer) for offer in offers]
+        notes = [
+            Step("micros.debian.slim:summary", {"package": step}, {}, f"look into {offer.name}")
+            for offer, step in zip(offers, slims, strict=True)
+        ]
+        digests = self._scheduler.run_all([*slims, *notes])
+        texts = [json.loads(self._store.read(digest)) for digest in digests[len(offers) :]]
+        return list(zip(offers, digests, texts, strict=False))
+
+    def _fetch(self, offers: Iterable[Offer]) -> None:
+        missing = [offer for offer in offers if not self._store.has(offer.sha256)]
+        if not missing:
+            return
+        wanted = [
+            Wanted(f"{self._base(offer.suite)}/{offer.filename}", offer.size, offer.sha256, f"{offer.name} {offer.version}")
+            for offer in missing
+        ]
+        try:
+            fetch_all(self._store, wanted, offline=self.settings.offline, progress=self.settings.progress)
+        except MicrosError as problem:
+            gone = [part for part in problem.problems if part.kind == Kind.DOWNLOAD and part.message.endswith("status 404")]
+            if not gone:
+                raise
+            urls = {note.text for part in gone for note in part.notes}
+            names = sorted(item.name for item in wanted if item.url in urls)
+            raise error(
+                Kind.VANISHED,
+                f"the mirror no longer has {len(names)} locked packages",
+                notes=names,
+                hint="move the lock with `micros lock FILE --update`, or name an archive that keeps old versions: --mirror URL",
+            ) from None
+
+    def _base(self, suite: str) -> str:
+        """The mirror's base URL for a suite."""
+        if suite not in self._sources and not self.settings.offline:
+            known = self.lock.releases.get(suite, {}).get("url")
+            mirrors = candidates(self.settings.mirror)
+            if known and not self.settings.mirror:
+                self._sources[suite] = known
+            else:
+                self._sources[suite] = self._locate(suite, mirrors)[0].url
+        return self._sources.get(suite, "")
+
+    def _locate(self, suite: str, mirrors: list[Source]) -> tuple[Source, bytes]:
+        return locate(suite, security_candidates(mirrors) if suite.endswith("-security") else mirrors)
+
+    def _opened(self) -> Index:
+        """The index: of the pinned releases where they are still to be had, else of today's."""
+        if self._index is None:
+            parts: list[tuple[str, bytes]] = []
+            records: dict[str, dict[str, Any]] = {}
+            for suite in self.settings.suites:
+                record = self.lock.releases.get(suite) or self._pin(suite)
+                records[suite] = record
+                for path, (digest, size) in sorted(record["indices"].items()):
+                    self._fetch_index(suite, path, Digest(digest), size)
+                    parts.append((suite, self._store.read(Digest(digest))))
+            self._index = Index(self.machine.debian, parts)
+            self._fresh = records
+        return self._index
+
+    def _fetch_index(self, suite: str, path: str, digest: Digest, size: int) -> None:
+        if self._store.has(digest):
+            return
+        base = f"{self._base(suite)}/dists/{suite}/"
+        # By digest first, so that an update of the mirror in between does no harm; not every mirror has that directory.
+        urls = [f"{base}{path.rpartition('/')[0]}/by-hash/SHA256/{digest}", base + path]
+        failures: list[MicrosError] = []
+        for url in urls:
+            item = Wanted(url, size, digest, f"the index of {suite}")
+            try:
+                fetch_all(self._store, [item], offline=self.settings.offline, progress=self.settings.progress)
+            except MicrosError as problem:
+                if problem.kind not in (Kind.DOWNLOAD, Kind.DIGEST_MISMATCH):
+                    raise
+                failures.append(problem)
+            else:
+                return
+        if suite in self.lock.releases:
+            raise error(
+                Kind.VANISHED,
+                f"the mirror no longer has the index of {suite} that the lock pins, which a new package needs",
+                notes=urls,
+                hint="move the lock with `micros lock FILE --update`",
+            )
+        raise error(
+            failures[-1].kind,
+            f"the mirror does not have the index that its signed release of {suite} names",
+            notes=[*urls, f"expected  sha256 {digest}, {size} bytes", failures[-1].problems[0].message],
+            hint="the mirror may be in the middle of an update: try later, or another --mirror",
+        )
+
+    def _pin(self, suite: str) -> dict[str, Any]:
+        """Today's release of a suite, verified."""
+        if self.settings.offline:
+            raise error(Kind.OFFLINE, f"--offline, and no lock pins the suite {suite}", hint="build once without --offline")
+        source, data = self._locate(suite, candidates(self.settings.mirror))
+        url = f"{source.url}/dists/{suite}/InRelease"
+        release = verify(data, suite, url=url, keyring=self.settings.keyring, accept_expired=self.settings.accept_expired)
+        self._check_order(release, url)
+        self._store.add_bytes(data)
+        self._sources[suite] = source.url
+        indices = {}
+        for component in self.settings.components:
+            path = f"{component}/binary-{self.machine.debian}/Packages.xz"
+            if path not in release.files:
+                raise error(Kind.BAD_INDEX, f"{url} has no index for {component} on {self.machine.debian}",
+                            notes=[f"architectures: {' '.join(release.architectures)}"])  # fmt: skip
+            indices[path] = list(release.files[path])
+        record: dict[str, Any] = {"date": release.date, "sha256": release.digest, "url": source.url, "indices": indices}
+        if release.valid_until is not None and release.valid_until < time.time():
+            record["accepted_expired"] = True
+        return record
+
+    def _check_order(self, release: Release, url: str) -> None:
+        pinned = self._previous.get(release.suite, {}).get("date", 0)
+        if release.date < pinned:
+            days = [time.strftime("%Y-%m-%d %H:%M", time.gmtime(value)) for value in (release.date, pinned)]
+            raise error(Kind.DOWNGRADE, f"the release of {release.suite} is of {days[0]}, older than the pinned one of {days[1]}",
+                        notes=[url], hint="the mirror is behind or replays: choose another with --mirror")  # fmt: skip
+
+
+class _Walk:
+    """From requests to all that their files need."""
+
+    def __init__(self, universe: Universe, offers: dict[str, Offer]) -> None:
+        self._universe = universe
+        self._offers = offers
+        self._loaded: dict[str, tuple[Offer, Digest, dict[str, Any]]] = {}
+        self._chosen: dict[str, None] = {}
+        self._given: set[str] = set()
+        self._unmet: list[str] = []
+
+    def run(self, wanted: list[str]) -> Closure:
+        level = [offer.name for name in wanted for offer in [self._named(name)]]
+        while level:
+            self._load(level)
+            for name in level:
+                self._chosen[name] = None
+                self._given |= set(self._loaded[name][2]["gives"])
+            following: dict[str, None] = {}
+            for name in level:
+                for other in self._next(name):
+                    if other not in self._chosen:
+                        following[other] = None
+            level = list(following)
+        names = sorted(self._chosen)
+        trees = {name: self._loaded[name][1] for name in names}
+        return Closure(tuple(self._loaded[name][0] for name in names), trees, tuple(self._unmet))
+
+    def _named(self, name: str) -> Offer:
+        """The package of a name, or the one chosen to provide it."""
+        if name in self._offers:
+            return self._offers[name]
+        for _, offer in sorted(self._offers.items()):
+            if offer.meets(Term(name)):
+                return offer
+        raise error(Kind.BAD_LOCK, f"the lock asks for {name} and has no package that gives it",
+                    hint="make it anew with `micros lock FILE --update`")  # fmt: skip
+
+    def _load(self, names: Iterable[str]) -> None:
+        missing = [self._offers[name] for name in names if name not in self._loaded]
+        for record in self._universe._load(missing):
+            self._loaded[record[0].name] = record
+
+    def _next(self, name: str) -> list[str]:
+        """The packages that one package brings."""
+        offer, _, facts = self._loaded[name]
+        direct = _dependencies(self._offers, offer)
+        found = [other for other in direct if any(fnmatch.fnmatchcase(other, glob) for glob in slim.brought(name))]
+        if not facts["files"]:
+            found += direct
+        for need in facts["needs"]:
+            if need not in self._given:
+                provider = self._provider(need, name, direct)
+                if provider is None:
+                    self._unmet.append(f"{name}: {need}")
+                else:
+                    found.append(provider)
+        return found
+
+    def _provider(self, need: str, name: str, direct: list[str]) -> str | None:
+        """The package, among the dependencies, that gives a library or program; the likeliest by name is asked first."""
+        reachable = _reachable(self._offers, [name])
+        likely = sorted((other for other in reachable if slim.likelihood(need, other)),
+                        key=lambda other: -slim.likelihood(need, other))  # fmt: skip
+        for other in dict.fromkeys([*(o for o in self._loaded if o in reachable), *likely, *direct]):
+            self._load([other])
+            if need in self._loaded[other][2]["gives"]:
+                return other
+        return None
+
+
+def _dependencies(offers: dict[str, Offer], offer: Offer) -> list[str]:
+    """Names of the packages that meet an offer's dependencies, in order."""
+    found: dict[str, None] = {}
+    for terms in parse_relations(offer.depends):
+        for term in terms:
+            match = offers.get(term.name)
+            if match is None or not match.meets(term):
+                match = next((other for _, other in sorted(offers.items()) if other.provides and other.meets(term)), None)
+            if match is not None:
+                found[match.name] = None
+                break
+    return list(found)
+
+
+def _reachable(offers: dict[str, Offer], names: list[str]) -> list[str]:
+    """Everything that names depend on, themselves first, breadth-first."""
+    found: dict[str, None] = dict.fromkeys(name for name in names if name in offers)
+    pending = list(found)
+    while pending:
+        for other in _dependencies(offers, offers[pending.pop(0)]):
+            if other not in found:
+                found[other] = None
+                pending.append(other)
+    return list(found)

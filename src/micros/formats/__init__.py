@@ -1,0 +1,1 @@
+"""One file per byte format. Pure: values in, bytes out; contents come through `base.step.Blobs`."""

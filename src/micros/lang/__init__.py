@@ -1,0 +1,67 @@
+"""The module language: options, definitions, evaluation. Knows nothing of Linux.
+
+A module is a class whose annotated fields are options; calling it is a definition; a method is a deferred definition:
+
+    class Sshd(Module, at="services.sshd"):
+        \"\"\"Remote login over SSH.\"\"\"
+
+        enable: bool = option(default=False, doc="Run the SSH server.")
+        port: Port = option(default=22, doc="TCP port.", example=2222, aliases=["services.openssh.port"])
+
+        @defines(Micros.services["sshd"], when=enable)
+        def service(self, config: Config) -> Service:
+            return Service(start_script=f"exec sshd -p {self.port}")
+
+        @check
+        def sane(self, config: Config) -> str | None:
+            return "port 0 cannot be listened on" if self.port == 0 else None
+
+    result = evaluate([Sshd, Sshd(enable=True, port=force(2222)), {"services": {"sshd": {"port": 1}}}, Path("a.toml")])
+    result.config[Sshd].port; result.config.services.sshd.port; result.config.get("services.sshd.port")
+
+* `Module`: `at=""` (or none) declares at the top level. Several modules may declare below one prefix. `Other(...)` gives
+  a definition; several definitions of one module merge. Calling a class twice is never an error by itself.
+* `Record`: a submodule. `User(uid=1000)` is a (partial) value of `User`, `dict[str, User]`, `list[User]`, `User | None`.
+  A record's fields may use `name` of their entry with `option(default=lazy(lambda entry: entry.name))`: the function
+  gets the record itself as `entry`; fields also have the methods of the class (`self.uid`), and `@defines(own_field)`.
+* `option(default=..., doc=..., example=..., aliases=[...], read_only=False, internal=False, apply=f)`;
+  `option(default=REQUIRED)` or `option()` has no default: reading it undefined is an error (`no-value`) unless its type has an
+  empty value (list, dict, record, `T | None`). `default=lazy(lambda config: ...)` computes it.
+* `@defines(target, when=..., priority=..., order=...)`: the target is an option of any module (`Firewall.ports`), one key
+  of a mapping (`Micros.services["sshd"]`), a field of an entry (`Accounts.users["ann"].shell`), or an own field by its
+  name (`port`). `when` is a bool option, or `lazy(lambda config: ...)`. Bodies are pure and run when the target is read;
+  they return a plain value. `self.x` reads own options; `config[Other].x` others'.
+* `@check` methods return None or a message: all that fail are reported together (kind `assertion`) by `Evaluation.check()`.
+  `@warns` methods return None, a message or a list of them: `Evaluation.warnings`.
+* Wrappers, all `T -> T`: `force default before after order(n, x) override(n, x) when(cond, x) merge(a, b) lazy(f)`.
+* Types: bool int float str, `Literal`, `Annotated[int, Range(lo, hi)]`, `Annotated[str, Pattern("...")]`, list[T], dict[str, T],
+  `T | None`, unions, records, `Path`, `Port`, `Lines`, `Any`, `Raw`, `Callable[..., T]`, and what `leaf_type` registers.
+* Data: dicts, `Path`s of TOML and JSON files, `setting("a.b=1")`; `hostName` and `host-name` mean a declared `host_name`.
+"""
+
+from __future__ import annotations
+
+from micros.lang.annotations import Lines, NonEmptyStr, Pattern, Port, Range, Raw, leaf_type, string_filter
+from micros.lang.api import as_root, evaluate
+from micros.lang.data import load_file, setting
+from micros.lang.evaluation import Config, Evaluation, OptionCell, View
+from micros.lang.reading import plain
+from micros.lang.surface import (
+    REQUIRED,
+    Entry,
+    Module,
+    Option,
+    Record,
+    check,
+    defines,
+    option,
+    warns,
+)
+from micros.lang.wrappers import after, before, default, force, lazy, merge, order, override, when
+
+__all__ = [
+    "REQUIRED", "Config", "Entry", "Evaluation", "Lines", "Module", "NonEmptyStr", "Option", "OptionCell", "Pattern",
+    "Port", "Range", "Raw", "Record", "View", "after", "as_root", "before", "check", "default", "defines", "evaluate",
+    "force", "lazy", "leaf_type", "load_file", "merge", "option", "order", "override", "plain", "setting",
+    "string_filter", "warns", "when",
+]  # fmt: skip

@@ -1,0 +1,29 @@
+"""The way in: modules of every form become an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from micros.lang.data import load_file
+from micros.lang.evaluation import Evaluation
+from micros.lang.surface import as_data
+
+
+def evaluate(modules: Sequence[Any], *, special_args: Mapping[str, Any] | None = None, kind: str | None = None) -> Evaluation:
+    """Evaluate modules: classes, their calls, mappings, and paths of TOML and JSON files, in collection order.
+
+    Nothing is computed yet; reading `config`, or `check()`, raises what is wrong.
+    """
+    roots = [as_root(module) for module in modules]
+    return Evaluation(roots, special_args=special_args, kind=kind)
+
+
+def as_root(module: Any) -> Any:
+    """A module of any form as the engine takes it."""
+    if isinstance(module, Path):
+        return load_file(module)
+    if isinstance(module, Mapping) and "_type" not in module:
+        return as_data(module)
+    return module

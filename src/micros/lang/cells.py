@@ -1,0 +1,114 @@
+"""Values that are computed when they are read, once; cycles among them, and chains of any length.
+
+Cycles are found on the stack of what is being read. Chains of bodies that read each other may be thousands long: every
+few levels the work moves to a fresh thread, because both Python's recursion limit and the C stack would end it otherwise.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from micros.base.errors import Kind, MicrosError, Note, Problem
+from micros.lang.values import Loc, show_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from micros.base.where import Where
+
+HOP = 40
+STACK_BYTES = 1 << 20
+NEW, RUNNING, DONE, FAILED = range(4)
+
+
+class Runtime:
+    """What is being read at this moment, outermost first; one for an evaluation and all inside it."""
+
+    __slots__ = ("stack",)
+
+    def __init__(self) -> None:
+        self.stack: list[Cell] = []
+
+
+class Cell:
+    """Something that is computed at most once."""
+
+    __slots__ = ("loc", "runtime", "state", "value")
+
+    def __init__(self, loc: Loc, runtime: Runtime) -> None:
+        self.loc = loc
+        self.runtime = runtime
+        self.state = NEW
+        self.value: Any = None
+
+    def compute(self) -> Any:
+        """The value."""
+        raise NotImplementedError
+
+    def places(self) -> list[Where]:
+        """Where it is defined."""
+        return []
+
+    def read(self) -> Any:
+        """The value. Raises whatever makes it impossible, each time; an error of kind `cycle` where it needs itself."""
+        state = self.state
+        if state == DONE:
+            return self.value
+        if state == FAILED:
+            raise self.value
+        stack = self.runtime.stack
+        if state == RUNNING:
+            raise _cycle([*stack[stack.index(self) :], self])
+        stack.append(self)
+        self.state = RUNNING
+        try:
+            value = self.compute() if len(stack) % HOP else _hop(self.compute)
+        except MicrosError as problem:
+            self.state = FAILED
+            problem.__traceback__ = None
+            self.value = problem
+            raise
+        except BaseException:
+            self.state = NEW
+            raise
+        finally:
+            stack.pop()
+        self.state = DONE
+        self.value = value
+        return value
+
+
+def _hop(work: Callable[[], Any]) -> Any:
+    """Run in a thread of its own, which has a stack of its own."""
+    result: list[Any] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            result.append(work())
+        except BaseException as problem:
+            failure.append(problem)
+
+    before = threading.stack_size(STACK_BYTES)
+    try:
+        thread = threading.Thread(target=run)
+        thread.start()
+    finally:
+        threading.stack_size(before)
+    thread.join()
+    if failure:
+        failure[0].__traceback__ = None
+        raise failure[0]
+    return result[0]
+
+
+def _cycle(chain: list[Cell]) -> MicrosError:
+    names = [show_path(cell.loc) for cell in chain]
+    shown = names if len(names) <= 12 else [*names[:6], "...", *names[-6:]]
+    notes = []
+    for cell in chain[:-1][:20]:
+        notes += [Note(where, show_path(cell.loc)) for where in cell.places()[:1]] or [Note(None, show_path(cell.loc))]
+    return MicrosError(
+        Problem(Kind.CYCLE, f"`{names[0]}` needs its own value: {' -> '.join(shown)}", tuple(notes), "break the circle")
+    )

@@ -1,0 +1,132 @@
+"""Assertions and warnings of an evaluation, and all its problems at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from micros.base.errors import Kind, MicrosError, Note, Problem
+from micros.base.where import Where
+from micros.lang.merging import body_failed
+from micros.lang.places import place
+from micros.lang.reading import problems_in
+from micros.lang.values import show_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from micros.lang.evaluation import Evaluation
+    from micros.lang.tree import Node
+
+
+def all_problems(ev: Evaluation) -> list[Problem]:
+    """Every independent problem of an evaluation; assertions only where all values are sound."""
+    try:
+        ev.ready()
+    except MicrosError as problem:
+        found = list(problem.problems)
+        return found + _sound_rest(ev)
+    found = problems_in(ev.config)
+    if found:
+        return found
+    return [problem for _, _, problem in _said(ev, "check")]
+
+
+def _sound_rest(ev: Evaluation) -> list[Problem]:
+    """Problems of declared options, beside definitions of undeclared ones."""
+    spreading = ev.spreading
+    if spreading is None or not ev.root.children or not (spreading.undeclared or spreading.problems):
+        return []
+    again = type(ev)(ev.roots, prefix=ev.prefix, special_args=ev.special_args, kind=ev.kind, checked=False)
+    try:
+        again.ready()
+    except MicrosError:
+        return []
+    return problems_in(again.config)
+
+
+def all_warnings(ev: Evaluation) -> list[str]:
+    """Uses of old names, then what `@warns` methods say."""
+    ev.ready()
+    found = [renamed_warning(ev, node) for node in _nodes(ev.root) if _warns(ev, node)]
+    for _, text, _ in _said(ev, "warns"):
+        found.append(text)
+    return found
+
+
+def _nodes(node: Node) -> Iterator[Node]:
+    if node.decls:
+        yield node
+    for child in node.children.values():
+        yield from _nodes(child)
+
+
+def _warns(ev: Evaluation, node: Node) -> bool:
+    return node.decls[0].warn and bool(ev.cell(node).surviving())
+
+
+def renamed_warning(ev: Evaluation, node: Node) -> str:
+    """The warning about an old name that is in use."""
+    decl = node.decls[0]
+    files = ", ".join(dict.fromkeys(str(place(one.where)) for one in ev.cell(node).surviving()))
+    new = show_path(ev.prefix + (decl.redirect or ()))
+    changed = " and its type has changed" if decl.convert is not None else ""
+    return f"the option `{show_path(ev.prefix + node.path)}` set in {files} was renamed to `{new}`{changed}"
+
+
+def _said(ev: Evaluation, kind: str) -> list[tuple[Any, str, Problem]]:
+    """What the hooks of all module classes say: class, text, problem."""
+    from micros.lang.surface import config_of, reader
+
+    found: list[tuple[Any, str, Problem]] = []
+    for cls in module_classes(ev):
+        for name, hook in cls.__hooks__.items():
+            if hook.kind != kind:
+                continue
+            code = hook.function.__code__
+            where = Where(code.co_filename, code.co_firstlineno)
+            try:
+                said = hook.function(reader(cls, ev), config_of(ev))
+            except MicrosError as problem:
+                found += [(cls, one.message, one) for one in problem.problems]
+                continue
+            except Exception as problem:
+                failed = body_failed(problem, (*cls.__at__, name), where).problems[0]
+                found.append((cls, failed.message, failed))
+                continue
+            for text in [said] if isinstance(said, str) else said or []:
+                notes = (*_set_places(ev, cls), Note(where, "demanded here"))
+                found.append((cls, text, Problem(Kind.ASSERTION, text, notes)))
+    return found
+
+
+def module_classes(ev: Evaluation) -> list[Any]:
+    """The module classes that take part, in the order they were met."""
+    found: dict[Any, None] = {}
+
+    def visit(thing: Any) -> None:
+        if isinstance(thing, type) and hasattr(thing, "__hooks__"):
+            if thing not in found:
+                found[thing] = None
+                for inner in getattr(thing, "__imports__", ()):
+                    visit(inner)
+        elif hasattr(type(thing), "__hooks__"):
+            visit(type(thing))
+
+    for root in ev.roots:
+        visit(root)
+    return list(found)
+
+
+def _set_places(ev: Evaluation, cls: Any) -> list[Note]:
+    """Where the options of a class are set."""
+    notes: list[Note] = []
+    for name in cls.__options__:
+        for one in ev.defs.get((*cls.__at__, name), []):
+            from micros.lang.values import At
+
+            where = one.where
+            value = one.value
+            while type(value) is At:
+                where, value = value.where, value.value
+            notes.append(Note(place(where), show_path((*cls.__at__, name))))
+    return notes[:5]

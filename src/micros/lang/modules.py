@@ -1,0 +1,215 @@
+"""Neutral records of what modules say, and how their imports are collected.
+
+Imports are followed breadth-first before any option is merged. Modules with equal keys count once; a disabled module goes
+with all that only it imports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from micros.base.errors import Kind, error
+from micros.base.where import Where
+from micros.lang.merging import compute
+from micros.lang.places import place
+from micros.lang.values import Deferred, If, Loc, Merge, Override, show_path, show_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from micros.lang.evaluation import Evaluation
+    from micros.lang.places import Site
+    from micros.lang.types import Type
+
+UNSET: Any = type("Unset", (), {"__repr__": lambda _: "UNSET", "__slots__": ()})()
+"""Nothing was said."""
+
+UNKNOWN = Where("<unknown-file>")
+
+
+class Decl:
+    """One declaration of an option. `redirect` makes it another name of the option at that path."""
+
+    __slots__ = (
+        "apply", "convert", "default", "default_text", "description", "example", "internal", "read_only", "redirect",
+        "related", "removed", "silent", "type", "visible", "warn", "where",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        type: Type | None = None,  # noqa: A002 # the word every option declaration uses
+        *,
+        where: Where = UNKNOWN,
+        default: Any = UNSET,
+        default_text: Any = UNSET,
+        example: Any = UNSET,
+        description: Any = UNSET,
+        apply: Callable[[Any], Any] | None = None,
+        read_only: bool | None = None,
+        internal: bool | None = None,
+        visible: bool | str | None = None,
+        related: Any = UNSET,
+        redirect: Loc | None = None,
+        warn: bool = False,
+        convert: Callable[[Any], Any] | None = None,
+        removed: str | None = None,
+        silent: bool = False,
+    ) -> None:
+        self.type, self.where, self.default, self.default_text = type, where, default, default_text
+        self.example, self.description, self.apply, self.read_only = example, description, apply, read_only
+        self.internal, self.visible, self.related = internal, visible, related
+        self.redirect, self.warn, self.convert, self.removed, self.silent = redirect, warn, convert, removed, silent
+
+
+class Spec:
+    """One module: what it imports, declares and defines."""
+
+    __slots__ = ("config", "disabled", "env", "file", "freeform", "imports", "key", "kind", "options", "stray")
+
+    def __init__(
+        self,
+        *,
+        file: Where | Site | None = None,
+        key: str | None = None,
+        kind: str | None = None,
+        imports: list[Any] | Deferred | None = None,
+        disabled: list[Any] | None = None,
+        options: dict[str, Any] | None = None,
+        config: Any = None,
+        freeform: Any = None,
+        env: Evaluation | None = None,
+        stray: str | None = None,
+    ) -> None:
+        self.file, self.key, self.kind = file, key, kind
+        self.imports: list[Any] | Deferred = imports if imports is not None else []
+        self.disabled = disabled or []
+        self.options: dict[str, Any] = options or {}
+        self.config = config
+        self.freeform, self.env, self.stray = freeform, env, stray
+
+    @property
+    def static(self) -> bool:
+        """Whether it can be declared once for many evaluations."""
+        return self.imports == [] and not self.disabled and self.kind is None and self.stray is None
+
+
+class Met:
+    """A module with its key, its label and the keys of what it imports."""
+
+    __slots__ = ("file", "imports", "key", "spec")
+
+    def __init__(self, key: str, file: Where | Site, spec: Spec) -> None:
+        self.key, self.file, self.spec = key, file, spec
+        self.imports: list[str] = []
+
+
+def collect(ev: Evaluation, roots: list[Any]) -> tuple[list[Met], list[dict[str, Any]]]:
+    """All modules that count, breadth-first, and the graph of imports."""
+    met: dict[str, Met] = {}
+    top: list[str] = []
+    queue: list[tuple[Any, str, Where | Site, list[str]]] = []
+
+    def admit(things: list[Any], parent: str, label: Where | Site, into: list[str]) -> None:
+        for number, thing in enumerate(things, 1):
+            queue.append((thing, f"{parent}:anon-{number}", label, into))
+
+    admit(roots, "", UNKNOWN, top)
+    position = 0
+    while position < len(queue):
+        thing, anonymous, label, into = queue[position]
+        position += 1
+        spec = as_spec(ev, thing, label)
+        key = spec.key or anonymous
+        into.append(key)
+        if key in met:
+            continue
+        file = spec.file if spec.file is not None else label
+        found = met[key] = Met(key, file, spec)
+        _fits(ev, found)
+        imports: Any = spec.imports
+        if type(imports) is Deferred:
+            imports = compute(imports, spec.env or ev, ("imports",), file)
+        admit(imports, key, file, found.imports)
+    gone = _disabled(ev, met)
+    graph = [_graph(met, key, gone) for key in top]
+    wanted = [key for key in dict.fromkeys(top) if key not in gone]
+    reached = dict.fromkeys(wanted)
+    for key in wanted:
+        for child in met[key].imports:
+            if child not in gone and child not in reached:
+                reached[child] = None
+                wanted.append(child)
+    return [met[key] for key in wanted], graph
+
+
+def as_spec(ev: Evaluation, thing: Any, label: Where | Site) -> Spec:
+    """The record of whatever stands where a module stands. Raises an error of kind `bad-module`."""
+    if type(thing) is Deferred:
+        thing = compute(thing, ev, ("imports",), label)
+    if isinstance(thing, Spec):
+        return thing
+    make = getattr(thing, "__micros_module__", None)
+    if make is not None:
+        made: Spec = make()
+        return made
+    if isinstance(thing, If | Override | Merge):
+        return Spec(config=thing)
+    where = place(label)
+    at = f" in the imports of `{show_path(ev.prefix)}`" if ev.prefix else ""
+    tag = thing.get("_type") if isinstance(thing, Mapping) else getattr(thing, "_type", None)
+    if isinstance(tag, str):
+        hint = f"give a module, not a value of kind {tag!r}"
+        if tag == "configuration":
+            hint = "this is an evaluated configuration: only import the modules that make up the configuration"
+        elif tag == "flake":
+            hint = "pick one of the modules the flake offers"
+        raise error(Kind.BAD_MODULE, f"a value of kind {tag!r} stands where a module is expected{at}", at=where, hint=hint)
+    if isinstance(thing, dict):
+        return Spec(config=thing)
+    if isinstance(thing, list | tuple):
+        raise error(Kind.BAD_MODULE, f"a list stands where a module is expected{at}: one level too many", at=where)
+    raise error(Kind.BAD_MODULE, f"{show_value(thing)} does not look like a module{at}", at=where)
+
+
+def _fits(ev: Evaluation, found: Met) -> None:
+    spec, where = found.spec, place(found.file)
+    if spec.stray is not None:
+        raise error(
+            Kind.BAD_MODULE,
+            f"module {found.key} has the unsupported attribute `{spec.stray}`",
+            at=where,
+            hint="beside `config` and `options` a module has no keys of its own; move it into `config`",
+        )
+    if ev.kind is not None and spec.kind is not None and spec.kind != ev.kind:
+        raise error(
+            Kind.BAD_MODULE,
+            f"module {found.key} is of class {spec.kind!r}, but modules of class {ev.kind!r} are evaluated here",
+            at=where,
+            hint=f"import a module written for {ev.kind}",
+        )
+
+
+def _disabled(ev: Evaluation, met: dict[str, Met]) -> set[str]:
+    gone: set[str] = set()
+    base = str(ev.special_args.get("modules_path", ""))
+    for found in met.values():
+        for item in found.spec.disabled:
+            if type(item) is Deferred:
+                item = compute(item, ev, ("disabled",), found.file)
+            if isinstance(item, Spec):
+                item = {"key": item.key} if item.key else {}
+            if isinstance(item, Mapping):
+                if "key" not in item:
+                    raise error(Kind.BAD_MODULE, "a disabled module has no `key`", at=place(found.file))
+                gone.add(str(item["key"]))
+            else:
+                text = str(item)
+                gone.add(text if text.startswith("/") or not base else f"{base}/{text}")
+    return gone
+
+
+def _graph(met: dict[str, Met], key: str, gone: set[str]) -> dict[str, Any]:
+    found = met[key]
+    children = [_graph(met, child, gone) for child in found.imports]
+    return {"key": key, "file": str(place(found.file)), "imports": children, "disabled": key in gone}

@@ -1,0 +1,58 @@
+"""Where a definition was written: found cheaply when it is made, to the line of the keyword when it is shown."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from micros.base.where import Where
+
+if TYPE_CHECKING:
+    from types import CodeType, FrameType
+
+
+class Site:
+    """A call in somebody's source, and one of its keywords; becomes a `Where` when somebody asks."""
+
+    __slots__ = ("code", "instruction", "keyword", "line")
+
+    def __init__(self, frame: FrameType, keyword: str) -> None:
+        self.code: CodeType = frame.f_code
+        self.instruction = frame.f_lasti
+        self.line = frame.f_lineno
+        self.keyword = keyword
+
+    def where(self) -> Where:
+        """The line of the keyword, of the call where that cannot be told."""
+        name = self.code.co_filename
+        start, end = self.line, self.line
+        for index, position in enumerate(self.code.co_positions()):
+            if index == self.instruction // 2:
+                start, end = position[0] or start, position[1] or end
+                break
+        if self.keyword and end > start:
+            return Where(name, _keyword_lines(name).get((start, self.keyword), self.line))
+        return Where(name, start)
+
+
+@lru_cache(maxsize=64)
+def _keyword_lines(name: str) -> dict[tuple[int, str], int]:
+    """Line of every keyword argument of a file, by the line its call starts on."""
+    try:
+        tree = ast.parse("".join(linecache.getlines(name)))
+    except SyntaxError:
+        return {}
+    found: dict[tuple[int, str], int] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            for keyword in node.keywords:
+                if keyword.arg:
+                    found.setdefault((node.lineno, keyword.arg), keyword.value.lineno)
+    return found
+
+
+def place(where: Where | Site) -> Where:
+    """The place itself."""
+    return where.where() if isinstance(where, Site) else where

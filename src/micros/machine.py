@@ -1,0 +1,76 @@
+"""One table: what everybody calls each architecture. Nothing else in the project asks `if arch ==`."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+
+from micros.base.errors import Kind, error
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """An architecture, with its name in every vocabulary we meet."""
+
+    name: str
+    """As `uname -m` and NixOS say it: `x86_64`, `aarch64`, `armv7l`, `armv6l`, `riscv64`."""
+    debian: str
+    """Debian's architecture."""
+    gnu: str
+    """GNU triplet, also the name of the library directory under /usr/lib."""
+    linux: str
+    """Directory under the kernel's `arch/`."""
+    oci: tuple[str, str]
+    """Architecture and variant of the OCI image specification (Go's names)."""
+    qemu: str
+    """Program that emulates it."""
+    efi: str
+    """Machine part of a removable medium's boot file: `BOOT<efi>.EFI` (UEFI 2.10, 3.5.1.1)."""
+    elf: tuple[int, int]
+    """`e_machine` and `EI_CLASS` (1 = 32, 2 = 64 bits) of its ELF files."""
+    console: str
+    """Kernel name of the first serial port on QEMU's usual board."""
+    kernel: str
+    """Debian's package of a small kernel for virtual machines."""
+
+    @property
+    def bits(self) -> int:
+        """Word size: 32 or 64."""
+        return 32 * self.elf[1]
+
+    @property
+    def system(self) -> str:
+        """NixOS' name of the platform: `armv7l-linux`."""
+        return f"{self.name}-linux"
+
+
+MACHINES = (
+    Machine("x86_64", "amd64", "x86_64-linux-gnu", "x86", ("amd64", ""), "qemu-system-x86_64", "X64", (62, 2), "ttyS0",
+            "linux-image-cloud-amd64"),
+    Machine("aarch64", "arm64", "aarch64-linux-gnu", "arm64", ("arm64", "v8"), "qemu-system-aarch64", "AA64", (183, 2),
+            "ttyAMA0", "linux-image-cloud-arm64"),
+    Machine("armv7l", "armhf", "arm-linux-gnueabihf", "arm", ("arm", "v7"), "qemu-system-arm", "ARM", (40, 1),
+            "ttyAMA0", "linux-image-armmp"),
+    Machine("armv6l", "armel", "arm-linux-gnueabi", "arm", ("arm", "v6"), "qemu-system-arm", "ARM", (40, 1),
+            "ttyAMA0", "linux-image-rpi"),
+    Machine("riscv64", "riscv64", "riscv64-linux-gnu", "riscv", ("riscv64", ""), "qemu-system-riscv64", "RISCV64",
+            (243, 2), "ttyS0", "linux-image-riscv64"),
+)  # fmt: skip
+"""Every architecture MicrOS builds for."""
+
+
+def machine_named(name: str) -> Machine:
+    """The machine of this name, in our, NixOS' (`armv7l-linux`) or Debian's (`armhf`) spelling.
+
+    Raises an error of kind `unknown-machine` that lists the known ones.
+    """
+    for machine in MACHINES:
+        if name in (machine.name, machine.system, machine.debian):
+            return machine
+    known = ", ".join(machine.name for machine in MACHINES)
+    raise error(Kind.UNKNOWN_MACHINE, f"{name!r} is not an architecture MicrOS knows", hint=f"one of {known}")
+
+
+def host_machine() -> Machine:
+    """The machine this program runs on."""
+    return machine_named(platform.machine())

@@ -1,0 +1,133 @@
+"""runit as PID 1 and supervisor (runit(8), runsvdir(8), runsv(8)): stages 1, 2, 3 and a directory for each service.
+
+The image's service directories are copied to /run/service when stage 2 starts, since runsv writes beside its scripts and
+the root is read-only.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from micros.lang import Config, Module, defines, option
+from micros.modules.boot.kernel import Boot
+from micros.modules.environment import Environment
+from micros.modules.networking.networking import Networking
+from micros.modules.services.services import Micros, Service
+from micros.modules.system import FileSpec, System
+from micros.packages import Package, pkgs
+
+SERVICE_SECONDS = 30
+"""How long a service waits for one it depends on before runsv tries again."""
+
+STAGE_1 = """\
+#!/bin/sh
+# MicrOS, stage 1 of runit: make the system usable, once.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+mount -t tmpfs -o mode=0755,nosuid,nodev,size={run_size} run /run
+mkdir -p /run/service /run/micros/done /run/micros/var /run/lock /dev/pts /dev/shm
+mount -t devpts -o mode=0620,gid=5,ptmxmode=0666 devpts /dev/pts
+mount -t tmpfs -o mode=1777,nosuid,nodev shm /dev/shm
+mount -t tmpfs -o mode=1777,nosuid,nodev tmp /tmp
+mount -t tmpfs -o mode=0755,nosuid,nodev var /run/micros/var && cp -a /var/. /run/micros/var/ &&
+    mount -o move /run/micros/var /var
+hostname {host_name}
+ip link set lo up
+while read -r module; do
+    modprobe "$module" || echo "stage 1: cannot load $module"
+done </etc/modules
+install -m 0 /dev/null /run/runit.stopit
+install -m 0 /dev/null /run/runit.reboot
+echo "MicrOS: stage 1 done at $(cut -d' ' -f1 /proc/uptime) s"
+"""
+
+STAGE_2 = """\
+#!/bin/sh
+# MicrOS, stage 2 of runit: supervise the services.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+cp -r /etc/sv/. /run/service/
+exec runsvdir -P /run/service
+"""
+
+STAGE_3 = """\
+#!/bin/sh
+# MicrOS, stage 3 of runit: stop the services, leave the file systems whole.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+echo "MicrOS: stopping"
+sv -w 10 force-stop /run/service/* >/dev/null 2>&1
+sv exit /run/service/* >/dev/null 2>&1
+sync
+umount -a -r >/dev/null 2>&1
+"""
+
+STOP = """\
+#!/bin/sh
+# Ask runit, as PID 1, for stage 3 and then to {verb}.
+chmod 100 /run/runit.stopit
+chmod {reboot} /run/runit.reboot
+kill -s CONT 1
+"""
+
+
+def run_script(name: str, service: Service) -> str:
+    """A service's `run`: wait for what it needs, read its conf, start."""
+    lines = ["#!/bin/sh", "exec 2>&1"]
+    for other in service.dependencies:
+        lines.append(f"sv -w {SERVICE_SECONDS} check /run/service/{shlex.quote(other)} >/dev/null || exit 1")
+    if service.conf_script:
+        lines.append(". ./conf")
+    lines.append(service.start_script.rstrip("\n"))
+    if service.type == "oneshot":
+        body = "\n".join(lines[2:])
+        lines = [*lines[:2], "(", "set -e", body, ") || exit 1", f": >/run/micros/done/{shlex.quote(name)}"]
+        lines.append("exec sleep infinity")
+    return "\n".join(lines) + "\n"
+
+
+def service_files(name: str, service: Service) -> dict[str, FileSpec]:
+    """The files of one service directory (runsv(8))."""
+    base = f"etc/sv/{name}"
+    files = {f"{base}/run": FileSpec(text=run_script(name, service), mode="0755")}
+    if service.type == "oneshot":
+        check = f"#!/bin/sh\nexec test -e /run/micros/done/{shlex.quote(name)}\n"
+        files[f"{base}/check"] = FileSpec(text=check, mode="0755")
+    if service.finish_script:
+        files[f"{base}/finish"] = FileSpec(text=f"#!/bin/sh\n{service.finish_script.rstrip()}\n", mode="0755")
+    if service.conf_script:
+        files[f"{base}/conf"] = FileSpec(text=service.conf_script.rstrip() + "\n")
+    if not service.start_on_boot:
+        files[f"{base}/down"] = FileSpec()
+    return files
+
+
+class Runit(Module, at="runit"):
+    """runit: init and supervisor."""
+
+    package: Package = option(default=pkgs.runit, doc="The package that brings runit's programs.")
+
+    @defines(Environment.system_packages)
+    def packages(self, config: Config) -> list[Package]:
+        """runit's programs, and the tools its scripts use."""
+        return [self.package, config[Environment].shell]
+
+    @defines(System.files)
+    def stages(self, config: Config) -> dict[str, FileSpec]:
+        """PID 1 and its three stages."""
+        first = STAGE_1.format(run_size=config[Boot].run_size, host_name=shlex.quote(config[Networking].host_name))
+        files = {
+            "usr/sbin/init": FileSpec(link="runit"),
+            "etc/runit/1": FileSpec(text=first, mode="0755"),
+            "etc/runit/2": FileSpec(text=STAGE_2, mode="0755"),
+            "etc/runit/3": FileSpec(text=STAGE_3, mode="0755"),
+            "etc/runit/ctrlaltdel": FileSpec(text=STOP.format(verb="reboot", reboot="100"), mode="0755"),
+            "etc/runit/stopit": FileSpec(link="/run/runit.stopit"),
+            "etc/runit/reboot": FileSpec(link="/run/runit.reboot"),
+            "etc/service": FileSpec(link="/run/service"),
+            "usr/sbin/poweroff": FileSpec(text=STOP.format(verb="power off", reboot="0"), mode="0755"),
+            "usr/sbin/reboot": FileSpec(text=STOP.format(verb="reboot", reboot="100"), mode="0755"),
+            "usr/sbin/halt": FileSpec(link="poweroff"),
+            "etc/sv": FileSpec(directory=True, mode="0755"),
+        }
+        for name, service in config[Micros].services.items():
+            if service.enable:
+                files |= service_files(name, service)
+        return files

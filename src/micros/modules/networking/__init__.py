@@ -1,0 +1,1 @@
+"""Interfaces, names and addresses."""

@@ -1,0 +1,51 @@
+"""The virtual machine that `micros run` starts, and the agent it talks to inside."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from micros.lang import REQUIRED, Config, Module, Port, Range, Record, defines, option
+from micros.modules.services.services import Micros, Service
+
+AGENT = """\
+exec <>/dev/{port} >&0 2>/dev/null
+stty raw -echo
+echo READY
+while read -r word body; do
+    case $word in
+    PING) echo READY ;;
+    RUN)
+        echo "$body" | base64 -d >/run/micros/command
+        echo BEGIN
+        { cd /root; sh /run/micros/command </dev/null 2>&1; echo $? >/run/micros/status; } | base64
+        echo "END $(cat /run/micros/status)"
+        ;;
+    esac
+done
+"""
+
+
+class Forward(Record):
+    """A port of the host's loopback that reaches the guest."""
+
+    proto: Literal["tcp", "udp"] = option(default="tcp", doc="Protocol.")
+    host_port: Port = option(default=REQUIRED, doc="Port on the host's loopback.")
+    guest_port: Port = option(default=REQUIRED, doc="Port in the guest.")
+
+
+class Virtualisation(Module, at="virtualisation"):
+    """The machine that `micros run` makes."""
+
+    memory_size: Annotated[int, Range(32, 1 << 20)] = option(default=256, doc="Memory in MiB.")
+    cores: Annotated[int, Range(1, 255)] = option(default=1, doc="Processors.")
+    forward_ports: list[Forward] = option(default=[], doc="Ports of the host that reach the guest.")
+    agent: bool = option(
+        default=False,
+        doc="Take commands as root on a second serial port. `micros run -c` turns it on in the system it boots, no other.",
+    )
+    agent_port: str = option(default="ttyS1", doc="Kernel name of the agent's serial port.")
+
+    @defines(Micros.services["micros-agent"], when=agent)
+    def agent_service(self, config: Config) -> Service:
+        """The loop that answers `micros.run.vm`."""
+        return Service(start_script=AGENT.replace("{port}", self.agent_port))

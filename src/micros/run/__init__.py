@@ -1,0 +1,1 @@
+"""Running what was built: QEMU, and a guest that a program can talk to."""

@@ -1,0 +1,109 @@
+"""QEMU's command line for an artefact directory, and which accelerator works here.
+
+The board is the plainest one that boots everything: q35 on x86_64, `virt` elsewhere; no default devices, one virtio disk
+for the root, one virtio network card behind QEMU's user-mode network, one random-number source, two serial ports: the
+console and, where asked for, the channel of the guest agent.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from micros.machine import host_machine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from micros.machine import Machine
+
+PROBE_SECONDS = 3.0
+"""How long a kernel may take to its first line before an accelerator counts as dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """What to boot: paths of artefacts and the size of the machine."""
+
+    machine: Machine
+    kernel: Path
+    initrd: Path
+    root: Path
+    """The squashfs, attached read-only as the first virtio disk."""
+    cmdline: str
+    memory_mib: int = 256
+    cores: int = 1
+    forwards: tuple[tuple[str, int, int], ...] = ()
+    """Ports of the host's loopback that reach the guest: protocol `tcp` or `udp`, host port, guest port."""
+
+
+def arguments(guest: Guest, accelerator: str, *, agent_socket: Path | None = None) -> list[str]:
+    """QEMU's arguments after the program's name. The console is on standard input and output."""
+    virtual = guest.machine.name != "x86_64"
+    argv = [
+        "-M",
+        "virt" if virtual else "q35",
+        "-accel",
+        accelerator,
+        "-cpu",
+        "host" if accelerator == "kvm" else "max",
+    ]
+    argv += ["-m", f"{guest.memory_mib}M", "-smp", str(guest.cores)]
+    argv += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
+    argv += ["-kernel", str(guest.kernel), "-initrd", str(guest.initrd), "-append", guest.cmdline]
+    argv += ["-chardev", "stdio,id=console,mux=on,signal=off", "-serial", "chardev:console", "-mon", "console"]
+    if agent_socket is not None:
+        argv += ["-chardev", f"socket,id=agent,path={_escaped(agent_socket)},server=on,wait=off"]
+        argv += ["-serial", "chardev:agent"]
+    argv += ["-drive", f"if=none,id=root,format=raw,readonly=on,file={_escaped(guest.root)}"]
+    argv += ["-device", "virtio-blk-pci,drive=root"]
+    forwards = "".join(f",hostfwd={kind}:127.0.0.1:{ours}-:{theirs}" for kind, ours, theirs in guest.forwards)
+    argv += ["-netdev", f"user,id=net{forwards}", "-device", "virtio-net-pci,netdev=net,romfile="]
+    argv += ["-device", "virtio-rng-pci"]
+    return argv
+
+
+def accelerator_for(guest: Guest, qemu: Sequence[str]) -> tuple[str, str]:
+    """The accelerator to use, `kvm` or `tcg`, and why, for people.
+
+    A device node proves nothing: a `/dev/kvm` that runs small code and hangs every kernel exists in the field. So the
+    guest's own kernel must say a first word under it before it is trusted.
+    """
+    if guest.machine != host_machine():
+        return "tcg", f"{guest.machine.name} is emulated on this {host_machine().name} host"
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return "tcg", "no usable /dev/kvm"
+    if _speaks(guest, "kvm", qemu):
+        return "kvm", "/dev/kvm"
+    return "tcg", f"/dev/kvm exists, but the kernel said nothing under it within {PROBE_SECONDS:g} s"
+
+
+def _speaks(guest: Guest, accelerator: str, qemu: Sequence[str]) -> bool:
+    """Whether the kernel, alone, writes to its console in time."""
+    argv = [*qemu, *arguments(guest, accelerator)]
+    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    deadline = time.monotonic() + PROBE_SECONDS
+    heard = b""
+    try:
+        while b"Linux version" not in heard and (left := deadline - time.monotonic()) > 0:
+            if select.select([process.stdout], [], [], left)[0]:
+                data = os.read(process.stdout.fileno(), 4096)
+                if not data:
+                    break
+                heard += data
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    return b"Linux version" in heard
+
+
+def _escaped(path: Path) -> str:
+    """A path as a value in QEMU's option lists, where a comma is doubled."""
+    return str(path).replace(",", ",,")

@@ -1,0 +1,173 @@
+"""A booted guest: its console as text, and commands run in it through the agent's serial channel.
+
+The agent (modules/virtualisation/agent.py) speaks lines on the second serial port:
+
+    host  -> RUN <command in base64>
+    guest -> BEGIN, then the command's output in base64 lines, then END <exit status>
+
+It says READY when it starts, and again to a PING.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import selectors
+import socket
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+from micros.base.errors import Kind, error
+from micros.run.qemu import Guest, accelerator_for, arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+LOG_TAIL_LINES = 25
+_POLL_SECONDS = 0.2
+
+
+class Vm:
+    """One run of a guest, as a context manager; leaving it ends QEMU.
+
+    `qemu` is the program's command line; `directory` is one it can write to, for the agent's socket. `echo` receives
+    the console's bytes as they come. Waiting raises errors of kind `timeout`, or `boot-failed` where
+    QEMU ended or the kernel panicked, with the end of the console's log in their notes.
+    """
+
+    def __init__(
+        self, guest: Guest, qemu: Sequence[str], directory: Path, *, echo: Callable[[bytes], object] | None = None
+    ) -> None:
+        self.guest = guest
+        self.accelerator, self.reason = accelerator_for(guest, qemu)
+        self.log = bytearray()
+        self.started = time.monotonic()
+        self._qemu = list(qemu)
+        self._echo = echo
+        self._directory = directory
+
+    def __enter__(self) -> Vm:
+        path = self._directory / "agent"
+        argv = [*self._qemu, *arguments(self.guest, self.accelerator, agent_socket=path)]
+        self._process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        assert self._process.stdout is not None
+        self._console = self._process.stdout
+        os.set_blocking(self._console.fileno(), False)
+        self._agent = _connect(path, self._process)
+        self._received = bytearray()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._console, selectors.EVENT_READ)
+        if self._agent is not None:
+            self._selector.register(self._agent, selectors.EVENT_READ)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        self._selector.close()
+        self._console.close()
+        if self._agent is not None:
+            self._agent.close()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the guest started."""
+        return time.monotonic() - self.started
+
+    def wait_for_console(self, text: bytes, *, timeout: float) -> None:
+        """Wait until the console has shown this text."""
+        self._wait(lambda: text in self.log, f"the console did not show {text.decode()!r}", timeout)
+
+    def wait_for_agent(self, *, timeout: float) -> None:
+        """Wait until the guest's agent takes commands."""
+        self._wait(lambda: b"READY" in self._received, "the guest's agent did not come up", timeout)
+
+    def wait_for_end(self, *, timeout: float) -> None:
+        """Wait until QEMU has ended, as it does when the guest powers off."""
+        deadline = time.monotonic() + timeout
+        while self._process.poll() is None or self._pump():
+            if time.monotonic() > deadline:
+                raise self._failure(Kind.TIMEOUT, f"the guest did not power off within {timeout:g} s")
+
+    def run(self, command: str, *, timeout: float = 60.0) -> tuple[int, bytes]:
+        """Run a shell command as root in the guest: its exit status, and its output with the errors in it."""
+        assert self._agent is not None
+        self._received.clear()
+        self._agent.sendall(b"RUN " + base64.b64encode(command.encode()) + b"\n")
+        self._wait(self._answered, f"the guest did not finish {command!r}", timeout)
+        body = bytes(self._received).replace(b"\r", b"").partition(b"BEGIN\n")[2]
+        output, _, status = body.rpartition(b"END ")
+        return int(status.split()[0]), base64.b64decode(output)
+
+    def succeed(self, command: str, *, timeout: float = 60.0) -> str:
+        """The output of a command that must exit with 0; else an error of kind `boot-failed` with its output."""
+        status, output = self.run(command, timeout=timeout)
+        text = output.decode(errors="replace")
+        if status:
+            raise error(Kind.BOOT_FAILED, f"{command!r} exited with {status} in the guest", notes=text.splitlines())
+        return text
+
+    def _answered(self) -> bool:
+        tail = bytes(self._received).replace(b"\r", b"").rpartition(b"END ")
+        return bool(tail[1]) and tail[2].endswith(b"\n")
+
+    def _wait(self, done: Callable[[], bool], what: str, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        while not done():
+            ended = self._process.poll() is not None
+            if not self._pump() and ended and not done():
+                raise self._failure(Kind.BOOT_FAILED, f"QEMU ended: {what}")
+            if b"Kernel panic" in self.log:
+                self._pump()
+                raise self._failure(Kind.BOOT_FAILED, f"the guest's kernel panicked: {what}")
+            if time.monotonic() > deadline:
+                raise self._failure(Kind.TIMEOUT, f"{what} within {timeout:g} s")
+
+    def _pump(self) -> bool:
+        """Take what console and agent have sent; whether anything came."""
+        came = False
+        for key, _ in self._selector.select(_POLL_SECONDS):
+            if key.fileobj is self._console:
+                data = self._console.read() or b""
+                self.log += data
+                if self._echo is not None:
+                    self._echo(data)
+            else:
+                assert self._agent is not None
+                data = self._agent.recv(65536)
+                self._received += data
+            if not data:
+                self._selector.unregister(key.fileobj)
+            came = came or bool(data)
+        return came
+
+    def _failure(self, kind: Kind, message: str) -> Exception:
+        tail = self.log.decode(errors="replace").splitlines()[-LOG_TAIL_LINES:]
+        return error(kind, message, notes=["the console's last lines:", *("  " + line for line in tail)])
+
+
+def interactive(guest: Guest, qemu: Sequence[str]) -> int:
+    """Give the guest this terminal until it powers off or the user leaves with Ctrl-A X; QEMU's exit status."""
+    accelerator, _reason = accelerator_for(guest, qemu)
+    return subprocess.call([*qemu, *arguments(guest, accelerator)])
+
+
+def _connect(path: Path, process: subprocess.Popen[bytes]) -> socket.socket | None:
+    """The agent's channel; QEMU makes its socket as it starts. None where QEMU ended at once."""
+    channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    deadline = time.monotonic() + 20
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            channel.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            time.sleep(0.02)
+        else:
+            return channel
+    channel.close()
+    return None

@@ -1,0 +1,122 @@
+"""Running a program of an unpacked tree: bubblewrap around a root that is laid out from the store.
+
+The program sees the tree as its whole file system, read-only, a private /tmp, /proc and a few devices, and what is bound
+on purpose; no network unless asked for. bubblewrap itself is the host's, or comes the same way as the program and is
+then started through its own dynamic loader.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from micros.base.errors import Kind, error
+from micros.base.tree import Directory, File, Symlink, Tree
+from micros.store.disk import disk_errors, sync_file_system
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from micros.store.store import Store
+
+_LAST_LINES = 15
+
+
+def lay_out(store: Store, tree: Tree) -> Path:
+    """The tree as a directory, made once. Files are copies; owners and devices are left out."""
+    target = store.root / "roots" / tree.digest
+    if target.exists():
+        os.utime(target)
+        return target
+    with store.workspace() as workspace, disk_errors(store.root):
+        root = workspace / "root"
+        root.mkdir()
+        for path, entry in tree.items():
+            if isinstance(entry, Directory):
+                (root / path).mkdir()
+            elif isinstance(entry, Symlink):
+                (root / path).symlink_to(entry.target)
+            elif isinstance(entry, File):
+                shutil.copyfile(store.path(entry.digest), root / path, follow_symlinks=False)
+                os.chmod(root / path, (entry.mode & 0o777) | 0o600)
+        for name in ("proc", "dev", "tmp", "run", "etc"):
+            (root / name).mkdir(exist_ok=True)
+        with disk_errors(store.root):
+            sync_file_system(root)
+            try:
+                os.rename(root, target)
+            except OSError:
+                if not target.exists():
+                    raise
+    return target
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """How programs are isolated here: the start of every command line."""
+
+    bubblewrap: tuple[str, ...]
+
+    @classmethod
+    def of_host(cls) -> Sandbox | None:
+        """The host's bubblewrap, if it has one."""
+        found = shutil.which("bwrap")
+        return None if found is None else cls((found,))
+
+    @classmethod
+    def of_root(cls, root: Path) -> Sandbox:
+        """bubblewrap unpacked below a root, started through that root's loader with its libraries."""
+        loaders = sorted(root.glob("usr/lib/*/ld-linux*.so*")) + sorted(root.glob("usr/lib/ld-linux*.so*"))
+        if not loaders:
+            raise error(Kind.SANDBOX, f"no dynamic loader below {root}", hint="the tree lacks the C library")
+        libraries = ":".join(str(path) for path in (loaders[0].parent, root / "usr/lib"))
+        return cls((str(loaders[0]), "--library-path", libraries, str(root / "usr/bin/bwrap")))
+
+    def command(
+        self,
+        root: Path,
+        argv: Sequence[str],
+        *,
+        writable: Sequence[Path] = (),
+        readable: Sequence[Path] = (),
+        devices: Sequence[Path] = (),
+        network: bool = False,
+        environment: Mapping[str, str] | None = None,
+        directory: Path | None = None,
+    ) -> list[str]:
+        """The whole command line that runs `argv` with `root` as its file system; bound paths keep their names."""
+        line = [*self.bubblewrap, "--unshare-all", "--die-with-parent", "--clearenv"]
+        line += ["--share-net"] if network else []
+        # Entry by entry onto bubblewrap's own empty root, where mount points for bound paths can be made.
+        for entry in sorted(root.iterdir()):
+            if entry.is_symlink():
+                line += ["--symlink", os.readlink(entry), f"/{entry.name}"]
+            elif entry.name not in ("proc", "dev", "tmp"):
+                line += ["--ro-bind", str(entry), f"/{entry.name}"]
+        line += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
+        for option, paths in (("--dev-bind", devices), ("--ro-bind", readable), ("--bind", writable)):
+            for path in paths:
+                line += [option, str(path), str(path)]
+        for name, value in {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", **(environment or {})}.items():
+            line += ["--setenv", name, value]
+        line += ["--chdir", str(directory or "/tmp")]
+        return [*line, "--", *argv]
+
+    def run(self, command: Sequence[str], *, what: str) -> bytes:
+        """Run a command line made by `command` to its end: its output. Errors of kind `sandbox` or `step-failed`."""
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, start_new_session=True)
+        if done.returncode == 0:
+            return done.stdout
+        text = (done.stderr or done.stdout).decode(errors="replace")
+        if text.startswith("bwrap: ") and ("namespace" in text or "uid map" in text):
+            hint = (
+                "allow user namespaces: sysctl kernel.unprivileged_userns_clone=1, or on Ubuntu "
+                "kernel.apparmor_restrict_unprivileged_userns=0; in a container, its seccomp profile"
+            )
+            raise error(Kind.SANDBOX, "this host forbids the sandbox", notes=text.splitlines()[-3:], hint=hint)
+        lines = text.splitlines()[-_LAST_LINES:]
+        raise error(Kind.STEP_FAILED, f"{what} failed with exit status {done.returncode}", notes=lines)

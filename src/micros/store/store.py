@@ -1,0 +1,236 @@
+"""The store: everything a build reads or makes, by the digest of its bytes."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import itertools
+import os
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from micros.base.digest import Digest, digest_of, digest_of_stream
+from micros.base.errors import Kind, error
+from micros.base.tree import Tree
+from micros.store.blocks import Blocks
+from micros.store.disk import disk_errors, remove_tree, sync_directory, sync_file_system, write_durably
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+VERSION = "1"
+_PARTS = ("blobs", "results", "locks", "pins", "scratch", "roots", "blocks")
+_SHARDS = [f"{number:02x}" for number in range(256)]
+
+
+class Store:
+    """<root>/version            layout version; a newer one is refused
+    <root>/blobs/ab/<sha256>     contents, read-only, never change; a tree is the blob of its manifest
+    <root>/results/ab/<key>      result of the step with this key: `blob <digest>` or `tree <digest>`
+    <root>/locks/<key>           held (flock) by who builds that step; `users` held shared by every running build
+    <root>/pins/<name>.json      digests that garbage collection keeps while an output exists
+    <root>/scratch/<random>/     one running build's own space; `<random>.lock` beside it is held by the owner
+    <root>/roots/<digest>/       trees laid out as directories, for programs in the sandbox
+    <root>/blocks/               compressed blocks, a cache (see blocks.py)
+
+    Everything appears by rename after it is durable, so a crash at any point leaves nothing half-visible. Errors of
+    kinds `store` and `no-space` name the file system.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        with disk_errors(root):
+            self._open()
+        self.blocks = Blocks(root / "blocks")
+        self._session: Path | None = None
+        self._session_lock: BinaryIO | None = None
+        self._session_guard = threading.Lock()
+
+    def _open(self) -> None:
+        version = self.root / "version"
+        if not version.exists():
+            for part in _PARTS:
+                (self.root / part).mkdir(mode=0o755, parents=True, exist_ok=True)
+            for part in ("blobs", "results"):
+                for shard in _SHARDS:
+                    (self.root / part / shard).mkdir(exist_ok=True)
+            write_durably(version, (VERSION + "\n").encode(), self.root)
+        found = version.read_text(errors="replace").strip()
+        if found != VERSION:
+            hint = "use the MicrOS that made it, or another store with --store or MICROS_STORE"
+            raise error(Kind.STORE, f"the store {self.root} has layout {found!r}, this MicrOS knows {VERSION}", hint=hint)
+
+    def blob_path(self, digest: Digest) -> Path:
+        """Where a blob lies, or would lie."""
+        return self.root / "blobs" / digest[:2] / digest
+
+    def has(self, digest: Digest) -> bool:
+        """Whether a blob is here."""
+        return self.blob_path(digest).exists()
+
+    def path(self, digest: Digest) -> Path:
+        """The file of a blob, which must not be changed. Raises an error of kind `damaged` where it is missing."""
+        path = self.blob_path(digest)
+        if not path.exists():
+            raise self._damaged(digest, "is missing from the store")
+        return path
+
+    def open(self, digest: Digest) -> BinaryIO:
+        """A blob to read from."""
+        return self.path(digest).open("rb")
+
+    def read(self, digest: Digest) -> bytes:
+        """A blob's bytes, checked against its digest."""
+        with disk_errors(self.root):
+            data = self.path(digest).read_bytes()
+        if digest_of(data) != digest:
+            raise self._damaged(digest, "does not match its digest")
+        return data
+
+    def _damaged(self, digest: Digest, what: str) -> Exception:
+        hint = "run `micros store verify --repair`, then build again"
+        return error(Kind.DAMAGED, f"the blob {digest} {what}", notes=[str(self.blob_path(digest))], hint=hint)
+
+    @property
+    def scratch(self) -> Path:
+        """This process' own space, made on first use, removed by `close`, or later by whoever finds it abandoned."""
+        with self._session_guard:
+            if self._session is None:
+                with disk_errors(self.root):
+                    self.remove_abandoned()
+                    self._session_lock, self._session = self._new_session()
+            return self._session
+
+    def _new_session(self) -> tuple[BinaryIO, Path]:
+        """A locked lock file, then its directory: whoever sees the directory also sees that it is owned."""
+        while True:
+            descriptor, name = tempfile.mkstemp(dir=self.root / "scratch", suffix=".lock")
+            lock = os.fdopen(descriptor, "wb")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if os.fstat(lock.fileno()).st_nlink:
+                path = Path(name.removesuffix(".lock"))
+                path.mkdir()
+                return lock, path
+            lock.close()  # taken for abandoned between its making and its locking
+
+    def remove_abandoned(self) -> None:
+        """Remove the scratch space of builders that died: their locks are free, whoever has their process id now."""
+        scratch = self.root / "scratch"
+        for lock_path in scratch.glob("*.lock"):
+            try:
+                with lock_path.open("rb") as lock:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    remove_tree(lock_path.with_suffix(""))
+                    lock_path.unlink(missing_ok=True)
+            except (BlockingIOError, FileNotFoundError):
+                continue
+        for path in scratch.iterdir():
+            if path.suffix != ".lock" and not path.with_name(path.name + ".lock").exists() and path.is_dir():
+                with contextlib.suppress(FileNotFoundError):  # another process removes it too
+                    remove_tree(path)
+
+    @contextlib.contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """An empty directory for one job."""
+        with disk_errors(self.root):
+            path = Path(tempfile.mkdtemp(dir=self.scratch))
+        try:
+            yield path
+        finally:
+            remove_tree(path)
+
+    def close(self) -> None:
+        """Remove this process' space."""
+        if self._session is not None and self._session_lock is not None:
+            remove_tree(self._session)
+            self._session.with_name(self._session.name + ".lock").unlink(missing_ok=True)
+            self._session_lock.close()
+            self._session = self._session_lock = None
+
+    def add_bytes(self, data: bytes) -> Digest:
+        """Keep a content, durably; known contents cost a look."""
+        digest = digest_of(data)
+        if not self.has(digest):
+            with disk_errors(self.root):
+                write_durably(self.blob_path(digest), data, self.scratch, 0o444)
+        return digest
+
+    def add_file(self, path: Path) -> Digest:
+        """Keep a scratch file, which moves into the store."""
+        with disk_errors(self.root), path.open("rb") as stream:
+            digest = digest_of_stream(stream)
+            if not self.has(digest):
+                os.fchmod(stream.fileno(), 0o444)
+                os.fsync(stream.fileno())
+                os.rename(path, self.blob_path(digest))
+                sync_directory(self.blob_path(digest).parent)
+        return digest
+
+    def add_tree(self, tree: Tree) -> Digest:
+        """Keep a tree's manifest; its contents are put by themselves."""
+        return self.add_bytes(tree.manifest())
+
+    def tree(self, digest: Digest) -> Tree:
+        """A tree by the digest of its manifest."""
+        return Tree.from_manifest(self.read(digest))
+
+
+class Batch:
+    """Many contents kept at once: written to scratch as they come, made durable and visible together by `commit`."""
+
+    def __init__(self, store: Store, workspace: Path) -> None:
+        self._store = store
+        self._directory = workspace
+        self._files: dict[Digest, Path] = {}
+        self._numbers = itertools.count()
+        self._guard = threading.Lock()
+
+    def put(self, data: bytes) -> Digest:
+        """Keep a content once the batch is committed."""
+        digest = digest_of(data)
+        if digest not in self._files and not self._store.has(digest):
+            path = self._directory / f".{digest}.{next(self._numbers)}"
+            with disk_errors(self._store.root):
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o444)
+                with os.fdopen(descriptor, "wb", buffering=0) as stream:
+                    view = memoryview(data)
+                    while view:
+                        view = view[stream.write(view) :]
+            with self._guard:
+                self._files.setdefault(digest, path)
+        return digest
+
+    def pending(self, digest: Digest) -> Path | None:
+        """The file of a content not committed yet."""
+        return self._files.get(digest)
+
+    def commit(self) -> None:
+        """Make all of it durable, then visible."""
+        if not self._files:
+            return
+        with self._guard, disk_errors(self._store.root):
+            sync_file_system(self._directory)
+            for digest, path in self._files.items():
+                os.chmod(path, 0o444)
+                os.rename(path, self._store.blob_path(digest))
+            sync_file_system(self._directory)
+            self._files.clear()
+
+
+def default_root() -> Path:
+    """Where the store is unless the user says: MICROS_STORE, else `micros` in the user's cache directory."""
+    if named := os.environ.get("MICROS_STORE"):
+        return Path(named).absolute()
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    if cache.startswith("/"):
+        return Path(cache, "micros")
+    home = os.environ.get("HOME", "")
+    if not home.startswith("/") or not os.access(home, os.W_OK):
+        raise error(
+            Kind.STORE,
+            f"no place for the store: HOME is {home!r}, which is not a directory that can be written",
+            hint="set MICROS_STORE or XDG_CACHE_HOME, or say --store DIR",
+        )
+    return Path(home, ".cache", "micros")

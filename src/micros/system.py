@@ -1,0 +1,142 @@
+"""`system(...)`: the object a user's file ends with; and finding it in a file."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import sys
+import traceback
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from micros.base.errors import Kind, MicrosError, Note, Problem, error
+from micros.base.where import Where
+from micros.lang import as_root, evaluate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+    from micros.lang import Config, Evaluation
+    from micros.plan import SystemPlan
+
+
+class MicrosSystem:
+    """A described system: evaluated when it is read, built when asked."""
+
+    def __init__(self, modules: Sequence[Any]) -> None:
+        self._modules = tuple(modules)
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        """All modules together."""
+        # Imported late: every import of `micros` passes here, and most need no module classes.
+        from micros.modules import all_modules
+
+        return evaluate([*all_modules(), *self._modules])
+
+    @property
+    def config(self) -> Config:
+        """Every option's value, computed when read."""
+        return self.evaluation.config
+
+    def extend(self, *modules: Any) -> MicrosSystem:
+        """A system with more modules; this one stays as it is."""
+        return MicrosSystem([*self._modules, *modules])
+
+    def plan(self) -> SystemPlan:
+        """What a build needs, once everything is checked. Raises one error with every problem."""
+        from micros.plan import plan_of
+
+        self.evaluation.check()
+        return plan_of(self.config)
+
+
+def system(*modules: Any) -> MicrosSystem:
+    """A system of these modules: calls of module classes, classes, mappings, paths of TOML and JSON files."""
+    return MicrosSystem([as_root(module) for module in modules])
+
+
+def micros_system(*, modules: Sequence[Any], specialArgs: Mapping[str, Any] | None = None) -> MicrosSystem:  # noqa: N803
+    """A system in NixOS spelling (`lib.microsSystem`): a list of modules as data. Special arguments have no meaning here."""
+    if specialArgs:
+        raise error(Kind.USAGE, "micros_system takes no specialArgs: a Python module closes over what it needs")
+    return MicrosSystem([as_root(module) for module in modules])
+
+
+def load(target: str, extra: Sequence[Any] = ()) -> tuple[MicrosSystem, Path]:
+    """The system of `FILE` or `FILE:name`, with more modules; and the file's path.
+
+    A Python file holds one system object, or several with names; a TOML or JSON file is one module of data.
+    """
+    file, _, name = target.partition(":") if not Path(target).exists() else (target, "", "")
+    path = Path(file)
+    if not path.is_file():
+        raise error(Kind.BAD_FILE, f"there is no file {file}", hint="the first argument is the file that describes the system")
+    if path.suffix in (".toml", ".json"):
+        return MicrosSystem([path, *extra]), path
+    found = {key: value for key, value in vars(_executed(path)).items() if isinstance(value, MicrosSystem)}
+    distinct = {id(value): value for value in found.values()}
+    if name and name in found:
+        return found[name].extend(*extra), path
+    if name or len(distinct) != 1:
+        listing = ", ".join(f"{file}:{key}" for key in found) or "none"
+        what = f"{file} has no system named {name!r}" if name else f"{file} holds {len(distinct)} systems, not one"
+        raise error(Kind.BAD_FILE, what, notes=[f"systems: {listing}"], hint=f"name one: {file}:NAME; a file makes one with "
+                    "`name = system(...)`")  # fmt: skip
+    return next(iter(distinct.values())).extend(*extra), path
+
+
+class _FreshLoader(importlib.machinery.SourceFileLoader):
+    """Imports a user's modules from their source, never from cached bytecode, which would miss an edit of equal size and
+    time."""
+
+    def path_stats(self, path: str) -> Mapping[str, Any]:
+        raise OSError(f"no cached bytecode for {path}")
+
+    def set_data(self, path: str, data: bytes | Any, *, _mode: int = 0o666) -> None:
+        """Write nothing beside a user's files."""
+
+
+class _FreshFinder:
+    """Finds modules beside the user's file."""
+
+    def __init__(self, directory: Path) -> None:
+        self._finder = importlib.machinery.FileFinder(str(directory), (_FreshLoader, [".py"]))
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, _target: ModuleType | None = None) -> ModuleSpec | None:
+        """The module, where it lies beside the user's file."""
+        return self._finder.find_spec(name) if path is None else None
+
+
+def _executed(path: Path) -> ModuleType:
+    """A user's Python file, run. What it raises becomes an error with the place in the user's file."""
+    name = "micros_user_" + "".join(char if char.isalnum() else "_" for char in path.stem)
+    loader = _FreshLoader(name, str(path))
+    spec = importlib.machinery.ModuleSpec(name, loader, origin=str(path))
+    spec.has_location = True
+    from importlib.util import module_from_spec
+
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    finder = _FreshFinder(path.parent.resolve())
+    sys.meta_path.insert(0, finder)
+    try:
+        loader.exec_module(module)
+    except MicrosError:
+        raise
+    except SyntaxError as problem:
+        raise error(
+            Kind.BAD_FILE, f"{path} is not valid Python: {problem.msg}", at=Where(str(path), problem.lineno or 0)
+        ) from None
+    except (Exception, SystemExit) as problem:
+        frames = traceback.extract_tb(problem.__traceback__)
+        own = [frame for frame in frames if Path(frame.filename).resolve() == path.resolve()]
+        line = own[-1].lineno or 0 if own else 0
+        note = Note(Where(str(path), line), own[-1].line or "" if own else "")
+        message = f"{path} fails: {type(problem).__name__}: {problem}"
+        raise MicrosError(Problem(Kind.BAD_FILE, message, (note,))) from None
+    finally:
+        sys.meta_path.remove(finder)
+    return module

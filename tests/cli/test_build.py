@@ -1,0 +1,77 @@
+"""`micros build`: what a user gets, and that it is the same for everybody."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from tests.conftest import Command
+
+HELLO = Path(__file__).parents[2] / "examples/hello.py"
+
+
+def _artefacts(micros: Command, **environment: str) -> dict[str, str]:
+    done = micros("build", "hello.py", "--json", **environment)
+    assert done.status == 0, done.err
+    artefacts: dict[str, str] = json.loads(done.out)["artefacts"]
+    return artefacts
+
+
+def test_dist_has_all_artefacts_and_a_manifest_of_every_package(micros: Command) -> None:
+    shutil.copy(HELLO, micros.directory)
+    done = micros("build", "hello.py")
+    assert done.status == 0, done.err
+    result = micros.directory / "result"
+    assert {path.name for path in result.iterdir()} == {
+        ".micros", "kernel", "initrd", "root.squashfs", "cmdline", "manifest.json",
+    }  # fmt: skip
+    manifest = json.loads((result / "manifest.json").read_text())
+    packages = {record["name"]: record for record in manifest["packages"]}
+    assert {"busybox", "runit", "libc6", "busybox-static"} <= packages.keys()
+    assert all(len(record["sha256"]) == 64 and record["version"] for record in packages.values())
+    small = sum((result / name).stat().st_size for name in ("initrd", "root.squashfs"))
+    assert small < 6_000_000
+    assert (micros.directory / "micros.lock").exists()
+
+
+def test_other_user_settings_paths_and_stores_give_the_same_bytes(micros: Command, tmp_path: Path) -> None:
+    shutil.copy(HELLO, micros.directory)
+    first = _artefacts(micros)
+    other = Command(tmp_path / "a store, with odd characters", tmp_path / "elsewhere")
+    other.directory.mkdir()
+    shutil.copy(HELLO, other.directory)
+    shutil.copy(micros.directory / "micros.lock", other.directory)
+    old = os.umask(0o077)
+    try:
+        second = _artefacts(other, TZ="Asia/Tokyo", LANG="tr_TR.UTF-8", PYTHONHASHSEED="7")
+    finally:
+        os.umask(old)
+    assert second == first
+
+
+def test_a_changed_script_changes_the_root_and_nothing_else(micros: Command) -> None:
+    shutil.copy(HELLO, micros.directory)
+    first = _artefacts(micros)
+    text = (micros.directory / "hello.py").read_text()
+    stat = (micros.directory / "hello.py").stat()
+    (micros.directory / "hello.py").write_text(text.replace("Hello from", "Hullo from"))
+    os.utime(micros.directory / "hello.py", ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    second = _artefacts(micros)
+    changed = {name for name in first if first[name] != second[name]}
+    assert changed == {"root.squashfs", "manifest.json"}
+
+
+def test_offline_works_once_everything_is_there(micros: Command) -> None:
+    shutil.copy(HELLO, micros.directory)
+    first = _artefacts(micros)
+    done = micros("build", "hello.py", "--offline", "--json", MICROS_MIRROR="http://127.0.0.1:9/none")
+    assert done.status == 0, done.err
+    assert json.loads(done.out)["artefacts"] == first
+
+
+def test_list_names_the_targets(micros: Command) -> None:
+    done = micros("build", "hello.py", "--list", "--json")
+    assert done.status == 0
+    assert {"dist", "kernel", "initrd", "squashfs"} <= json.loads(done.out).keys()

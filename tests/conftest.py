@@ -1,0 +1,98 @@
+"""Fixtures of all tests: a store, tools of the archive, the command itself.
+
+The store is the user's own unless MICROS_TEST_STORE names one, so that packages are downloaded once; tests that damage
+a store make their own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from micros.debian.tools import Toolbox
+from micros.debian.universe import Settings
+from micros.store.scheduler import Scheduler
+from micros.store.store import Store, default_root
+
+TIMEOUT_SECONDS = 300
+
+
+@pytest.fixture(scope="session")
+def store_root() -> Path:
+    named = os.environ.get("MICROS_TEST_STORE")
+    return Path(named) if named else default_root()
+
+
+@pytest.fixture(scope="session")
+def scheduler(store_root: Path) -> Iterator[Scheduler]:
+    store = Store(store_root)
+    scheduler = Scheduler(store)
+    yield scheduler
+    scheduler.close()
+    store.close()
+
+
+@pytest.fixture(scope="session")
+def toolbox(scheduler: Scheduler) -> Toolbox:
+    return Toolbox(scheduler, Settings())
+
+
+@dataclass
+class Outcome:
+    """What a command did."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def kinds(self) -> list[str]:
+        """Kinds of the errors it reported, with `--json`."""
+        return [record["kind"] for record in json.loads(self.out)["errors"]]
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        """The errors it reported, with `--json`."""
+        records: list[dict[str, Any]] = json.loads(self.out)["errors"]
+        return records
+
+
+class Command:
+    """Runs `micros` as a user does: a process of its own."""
+
+    def __init__(self, store: Path, directory: Path) -> None:
+        self.store = store
+        self.directory = directory
+
+    def __call__(self, *arguments: str, **environment: str) -> Outcome:
+        argv = [sys.executable, "-m", "micros", arguments[0], "--store", str(self.store), *arguments[1:]]
+        done = subprocess.run(
+            argv,
+            cwd=self.directory,
+            env=os.environ | environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    def write(self, name: str, text: str) -> str:
+        """A file beside which the lock will lie."""
+        (self.directory / name).write_text(text)
+        return name
+
+
+@pytest.fixture
+def micros(store_root: Path, tmp_path: Path) -> Command:
+    return Command(store_root, tmp_path)

@@ -1,0 +1,202 @@
+"""From requests to slim trees and a lock, on a small mirror of our own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.debian.small_mirror import SmallMirror
+
+from micros.base.errors import Kind, MicrosError
+from micros.base.tree import File
+from micros.debian import universe
+from micros.debian.lock import Pins, lock_text, read_lock
+from micros.debian.universe import Settings, Universe
+from micros.machine import machine_named
+from micros.store.scheduler import Scheduler
+from micros.store.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    Open = Callable[..., Universe]
+
+LUA = b"#!/usr/bin/lua\nprint('x')\n"
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> SmallMirror:
+    made = SmallMirror(tmp_path)
+    app = {"usr/bin/app": LUA, "usr/share/doc/app/copyright": b"text", "usr/share/man/man1/app.1": b"text"}
+    made.add("app", app, fields="Depends: lua, bloat\n")
+    made.add("lua", {"bin/lua": b"binary"})
+    made.add("bloat", {"usr/bin/bloat": b"binary"})
+    made.add("meta", {"usr/share/doc/meta/copyright": b"text"}, fields="Depends: app | bloat\n")
+    made.add("tool", {"usr/bin/tool": b"binary"})
+    made.add("needy", {"usr/bin/needy": b"x"}, fields="Depends: middle\n")
+    made.add("middle", {"usr/bin/middle": b"x"}, fields="Depends: nowhere (>= 3)\n")
+    made.add("foe", {"usr/bin/foe": b"x"}, fields="Conflicts: tool\n")
+    made.publish()
+    return made
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Iterator[Callable[[str], Scheduler]]:
+    made: dict[str, Scheduler] = {}
+
+    def scheduler(name: str) -> Scheduler:
+        if name not in made:
+            made[name] = Scheduler(Store(tmp_path / name))
+        return made[name]
+
+    yield scheduler
+    for one in made.values():
+        one.close()
+        one.store.close()
+
+
+@pytest.fixture
+def opened(mirror: SmallMirror, stores: Callable[[str], Scheduler]) -> Open:
+    def make(pins: Pins | None = None, *, offline: bool = False, store: str = "one", url: str = "") -> Universe:
+        settings = Settings(mirror=url or mirror.url, offline=offline, suites=("trixie",), keyring=mirror.keyring)
+        return Universe(stores(store), machine_named("amd64"), pins, settings)
+
+    return make
+
+
+def names(closure: universe.Closure) -> list[str]:
+    return [package.name for package in closure.packages]
+
+
+def failing(action: Callable[[], object]) -> MicrosError:
+    with pytest.raises(MicrosError) as caught:
+        action()
+    return caught.value
+
+
+def test_a_package_brings_what_its_files_need(opened: Open, stores: Callable[[str], Scheduler]) -> None:
+    found = opened().closure(["app"])
+    assert names(found) == ["app", "lua"]
+    tree = stores("one").store.tree(found.trees["app"])
+    assert [path for path, entry in tree.items() if isinstance(entry, File)] == ["usr/bin/app"]
+    assert "usr/bin/lua" in stores("one").store.tree(found.trees["lua"])
+    assert found.unmet == ()
+
+
+def test_a_package_without_files_brings_its_dependencies(opened: Open) -> None:
+    assert names(opened().closure(["meta"])) == ["app", "lua", "meta"]
+
+
+def test_full_is_the_whole_closure_with_documentation(opened: Open, stores: Callable[[str], Scheduler]) -> None:
+    found = opened().closure(["app"], install="full")
+    assert names(found) == ["app", "bloat", "lua"]
+    assert "usr/share/doc/app/copyright" in stores("one").store.tree(found.trees["app"])
+
+
+def test_the_order_of_requests_does_not_matter(opened: Open) -> None:
+    one, other = opened().closure(["tool", "app"]), opened(store="two").closure(["app", "tool", "app"])
+    assert one == other
+
+
+def test_a_locked_build_needs_no_network_and_no_index(opened: Open, tmp_path: Path) -> None:
+    first = opened()
+    found = first.closure(["app", "tool"])
+    path = tmp_path / "micros.lock"
+    path.write_text(lock_text({"amd64": first.lock}))
+    second = opened(read_lock(path)["amd64"], offline=True)
+    assert second.closure(["app", "tool"]).trees == found.trees
+    assert second._index is None
+    assert lock_text({"amd64": second.lock}) == path.read_text()
+
+
+def test_the_lock_holds_what_is_used_and_old_pins_stay(opened: Open) -> None:
+    one = opened()
+    one.closure(["app"])
+    assert sorted(one.lock.packages) == ["app", "lua"]
+    one.closure(["tool"])
+    assert sorted(one.lock.packages) == ["app", "lua", "tool"]
+
+
+def test_a_newer_version_comes_with_an_update_only(opened: Open, mirror: SmallMirror) -> None:
+    one = opened()
+    one.closure(["tool"])
+    mirror.add("tool", {"usr/bin/tool": b"newer"}, version="2")
+    mirror.publish(age_seconds=60)
+    two = opened(one.lock)
+    assert [package.version for package in two.closure(["tool"]).packages] == ["1"]
+    two.update()
+    assert [package.version for package in two.closure(["tool"]).packages] == ["2"]
+
+
+def test_an_older_release_is_refused(opened: Open, mirror: SmallMirror) -> None:
+    one = opened()
+    one.closure(["tool"])
+    mirror.publish(age_seconds=7200)
+    one.update()
+    assert failing(lambda: one.closure(["tool"])).kind is Kind.DOWNGRADE
+
+
+def test_all_locked_packages_that_vanished_are_named(opened: Open, mirror: SmallMirror) -> None:
+    with mirror.served() as url:
+        one = opened(url=url)
+        one.closure(["app", "tool"])
+        for path in (mirror.root / "pool").iterdir():
+            path.unlink()
+        problem = failing(lambda: opened(one.lock, store="two", url=url).closure(["app", "tool"]))
+    assert problem.kind is Kind.VANISHED
+    assert all(name in str(problem) for name in ("app", "lua", "tool"))
+    assert "--update" in problem.problems[0].hint
+
+
+def test_the_pinned_index_that_vanished(opened: Open, mirror: SmallMirror) -> None:
+    one = opened()
+    one.closure(["tool"])
+    mirror.add("tool", version="2")
+    mirror.publish(age_seconds=60)
+    problem = failing(lambda: opened(one.lock, store="two").closure(["app", "tool"]))
+    assert problem.kind is Kind.VANISHED
+    assert "--update" in problem.problems[0].hint
+
+
+def test_a_package_changed_on_the_mirror(opened: Open, mirror: SmallMirror) -> None:
+    path = mirror.root / "pool/tool_1_amd64.deb"
+    path.write_bytes(path.read_bytes()[:-1] + b"\xff")
+    problem = failing(lambda: opened().closure(["tool"]))
+    assert problem.kind is Kind.DIGEST_MISMATCH
+
+
+def test_offline_without_a_lock(opened: Open) -> None:
+    assert failing(lambda: opened(offline=True).closure(["tool"])).kind is Kind.OFFLINE
+
+
+def test_an_unknown_package_has_near_names(opened: Open) -> None:
+    problem = failing(lambda: opened().closure(["tol"]))
+    assert problem.kind is Kind.UNKNOWN_PACKAGE
+    assert "amd64" in str(problem)
+    assert "tool" in problem.problems[0].hint
+
+
+def test_an_unmet_dependency_shows_the_chain(opened: Open) -> None:
+    problem = failing(lambda: opened().closure(["needy"]))
+    assert problem.kind is Kind.UNSATISFIABLE
+    assert all(name in str(problem) for name in ("needy", "middle", "nowhere (>= 3)"))
+
+
+def test_a_conflict_of_two_requests(opened: Open) -> None:
+    problem = failing(lambda: opened().closure(["foe", "tool"]))
+    assert problem.kind is Kind.UNSATISFIABLE
+    assert "tool" in str(problem)
+    assert "foe" in str(problem)
+
+
+def test_a_conflict_with_a_package_of_another_architecture_is_none(opened: Open, mirror: SmallMirror) -> None:
+    mirror.add("narrow", {"usr/bin/narrow": b"x"}, fields="Depends: tool:any\nConflicts: tool:i386\n")
+    mirror.publish()
+    assert names(opened().closure(["narrow", "tool"])) == ["narrow", "tool"]
+
+
+def test_another_key_is_not_trusted(opened: Open, mirror: SmallMirror, tmp_path: Path) -> None:
+    (tmp_path / "stranger").mkdir()
+    mirror.keyring.write_bytes(SmallMirror(tmp_path / "stranger").keyring.read_bytes())
+    assert failing(lambda: opened().closure(["tool"])).kind is Kind.BAD_SIGNATURE

@@ -1,0 +1,51 @@
+"""The example boots: the test that everything else stands on."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from tests.conftest import Command
+
+HELLO = Path(__file__).parents[2] / "examples/hello.py"
+
+CHECKS = """
+set -e
+echo "uptime $(cut -d' ' -f1 /proc/uptime)"
+for name in dhcp getty hello; do sv -w 20 check /etc/service/$name; done
+i=0; while [ ! -s /etc/resolv.conf ] && [ $i -lt 100 ]; do sleep 0.1; i=$((i+1)); done
+ip -4 addr show dev eth0
+hostname
+grep ' / ' /proc/mounts
+find / -xdev -type f -perm /6000
+"""
+
+
+def test_hello_boots_to_supervised_services_with_network_and_powers_off(micros: Command) -> None:
+    shutil.copy(HELLO, micros.directory)
+    done = micros("run", "hello.py", "-v", "-c", CHECKS)
+    assert done.status == 0, done.err
+    assert float(done.out.split()[1]) > 0
+    for name in ("dhcp", "getty", "hello"):
+        assert f"ok: run: /etc/service/{name}" in done.out
+    assert "inet 10.0.2.15/24" in done.out
+    lines = done.out.splitlines()
+    assert "hello" in lines
+    assert lines[-1].startswith("/dev/vda / squashfs ro"), "there is a setuid file after the mount line"
+    assert "Hello from MicrOS!" in done.err
+    assert "Power down" in done.err
+
+
+def test_hello_without_a_terminal_shows_its_log_to_the_login_prompt(micros: Command) -> None:
+    shutil.copy(HELLO, micros.directory)
+    done = micros("run", "hello.py")
+    assert done.status == 0, done.err
+    assert "Hello from MicrOS!" in done.out
+    assert "hello login:" in done.out
+    assert "boot to login" in done.err
+
+
+def test_a_failing_command_gives_its_status(micros: Command) -> None:
+    shutil.copy(HELLO, micros.directory)
+    done = micros("run", "hello.py", "-c", "echo one; exit 7")
+    assert (done.status, done.out) == (7, "one\n")
