@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from micros.base.errors import Kind, MicrosError, Note, Problem, error
 from micros.base.where import Where
 from micros.lang import as_root, evaluate
+from micros.packages import pkgs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from micros.lang import Config, Evaluation
-    from micros.plan import SystemPlan
+    from micros.packages import Packages
+    from micros.plan.described import SystemPlan
 
 
 class MicrosSystem:
@@ -41,16 +43,26 @@ class MicrosSystem:
         """Every option's value, computed when read."""
         return self.evaluation.config
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The tree of options, nested by name: type, definitions and their places, default, priority."""
+        return self.evaluation.options
+
+    @property
+    def pkgs(self) -> Packages:
+        """The packages this system can have."""
+        return pkgs
+
     def extend(self, *modules: Any) -> MicrosSystem:
         """A system with more modules; this one stays as it is."""
         return MicrosSystem([*self._modules, *modules])
 
-    def plan(self) -> SystemPlan:
-        """What a build needs, once everything is checked. Raises one error with every problem."""
-        from micros.plan import plan_of
+    def plan(self, target: str = "dist") -> SystemPlan:
+        """What a build of `system.build.<target>` needs, once everything is checked. Raises one error with every problem."""
+        from micros.plan.described import plan_of
 
         self.evaluation.check()
-        return plan_of(self.config)
+        return plan_of(self.config, target)
 
 
 def system(*modules: Any) -> MicrosSystem:

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import json
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ VERBS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command: 0 if it worked, 1 with an error on standard error, 2 for a wrong command line."""
     arguments = _parser(list(sys.argv[1:] if argv is None else argv))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stopped)
     try:
         status: int = importlib.import_module(f"micros.cli.{arguments.verb}").run(arguments)
     except MicrosError as problem:
@@ -39,6 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     return status
+
+
+def _stopped(number: int, _frame: object) -> None:
+    """End as after an error, so that a guest does not outlive us and the terminal is as it was."""
+    raise SystemExit(128 + number)
 
 
 def _parser(argv: list[str]) -> argparse.Namespace:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 import tempfile
@@ -10,18 +11,20 @@ from typing import TYPE_CHECKING
 
 from micros.cli.build import built, summary
 from micros.cli.loading import builder
-from micros.cli.session import is_terminal, session
+from micros.cli.session import session
 from micros.debian.tools import Toolbox
+from micros.run import terminal
 from micros.run.qemu import Guest
-from micros.run.vm import Vm, interactive
+from micros.run.vm import Vm
 
 if TYPE_CHECKING:
     import argparse
 
     from micros.cli.session import Session
-    from micros.plan import Artefacts, Builder
+    from micros.plan.builder import Artefacts, Builder
 
-LOGIN_PROMPT = b" login:"
+_BOOT = "boot"
+"""The phase from QEMU's start until the system is up."""
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -43,12 +46,10 @@ def run(arguments: argparse.Namespace) -> int:
             qemu = _qemu(current, guest, Path(name))
             if arguments.command is not None:
                 return _command(guest, qemu, Path(name), arguments)
-            if is_terminal():
-                with current.phase("guest"):
-                    status = interactive(guest, qemu)
-                current.say(f"times: {current.times()}")
-                return status
-            return _to_prompt(current, guest, qemu, Path(name), arguments.timeout)
+            ready = plan.plan.ready_text.encode()
+            if terminal.is_terminal():
+                return _interactive(current, guest, qemu, Path(name), ready)
+            return _to_prompt(current, guest, qemu, Path(name), ready, arguments.timeout)
 
 
 def _guest(current: Session, plan: Builder, artefacts: Artefacts) -> Guest:
@@ -95,17 +96,28 @@ def _qemu(current: Session, guest: Guest, directory: Path) -> list[str]:
     )
 
 
-def _to_prompt(current: Session, guest: Guest, qemu: list[str], directory: Path, timeout: float) -> int:
-    """Without a terminal: boot, show the log up to the login prompt, stop."""
+def _interactive(current: Session, guest: Guest, qemu: list[str], directory: Path, ready: bytes) -> int:
+    """Give the guest this terminal until it powers off or the user leaves; QEMU's exit status."""
 
     def show(data: bytes) -> None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        terminal.show(data)
+        if _BOOT not in current.phases and ready in vm.log:
+            current.phases[_BOOT] = vm.seconds
 
-    with Vm(guest, qemu, directory, echo=show) as vm:
+    vm = Vm(guest, qemu, directory, echo=show, keyboard=0)
+    current.say(f"booting with {vm.accelerator} ({vm.reason}); `poweroff` in the guest ends it, Ctrl-A X leaves QEMU at once")
+    with current.phase("guest"), vm, terminal.raw(0):
+        status = vm.wait_for_end(timeout=math.inf)
+    current.say(f"\ntimes: {current.times()}")
+    return status
+
+
+def _to_prompt(current: Session, guest: Guest, qemu: list[str], directory: Path, ready: bytes, timeout: float) -> int:
+    """Without a terminal: boot, show the log until the system is up, stop."""
+    with Vm(guest, qemu, directory, echo=terminal.show) as vm:
         current.say(f"booting with {vm.accelerator} ({vm.reason})")
-        vm.wait_for_console(LOGIN_PROMPT, timeout=timeout)
-        current.phases["boot to login"] = vm.seconds
+        vm.wait_for_console(ready, timeout=timeout)
+        current.phases[_BOOT] = vm.seconds
     current.say(f"\ntimes: {current.times()}")
     return 0
 

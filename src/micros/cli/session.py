@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import threading
 import time
@@ -77,7 +76,7 @@ class Session:
 
     def times(self) -> str:
         """The phases with their seconds, for people."""
-        return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.phases.items())
+        return ", ".join(f"{name} {seconds:.2f} s" for name, seconds in self.phases.items())
 
 
 @contextlib.contextmanager
@@ -91,8 +90,3 @@ def session(arguments: argparse.Namespace) -> Iterator[Session]:
     finally:
         current.scheduler.close()
         store.close()
-
-
-def is_terminal() -> bool:
-    """Whether a person sits at both ends."""
-    return os.isatty(0) and os.isatty(1)

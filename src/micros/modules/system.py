@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from micros.lang import Config, Module, Record, option
 from micros.lang import check as assertion
 from micros.machine import MACHINES, host_machine
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """Something that can be built: the value of an option below `system.build`.
+
+    `plan` is `module:function`, which gives the steps that make its files (see `micros.plan.artefacts`); `parameters` are
+    what that function is told, as plain data.
+    """
+
+    plan: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"artefact of {self.plan}"
 
 
 class FileSpec(Record):
