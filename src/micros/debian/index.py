@@ -67,6 +67,8 @@ class Offer:
     depends: str = ""
     conflicts: str = ""
     provides: str = ""
+    essential: bool = False
+    """Whether others may need it without saying so (policy 3.8)."""
 
     @cached_property
     def needs(self) -> list[list[Term]]:
@@ -167,6 +169,7 @@ class Index:
                 depends=", ".join(fields[name] for name in ("Pre-Depends", "Depends") if name in fields),
                 conflicts=", ".join(fields[name] for name in ("Conflicts", "Breaks") if name in fields),
                 provides=fields.get("Provides", ""),
+                essential=fields.get("Essential") == "yes",
             )
         except (KeyError, ValueError) as problem:
             name = fields.get("Package", "?")

@@ -21,6 +21,7 @@ from micros.formats import elf
 if TYPE_CHECKING:
     from micros.base.digest import Digest
     from micros.base.step import Job
+    from micros.base.tree import Entry
 
 _LEFT_OUT = (
     "DEBIAN/",
@@ -29,6 +30,7 @@ _LEFT_OUT = (
     "etc/default/",
     "etc/init.d/",
     "etc/logrotate.d/",
+    "etc/sv/",
     "etc/ufw/",
     "usr/include/",
     "usr/lib/debug/",
@@ -59,6 +61,7 @@ _LEFT_OUT = (
 _LEFT_OUT_ENDS = (".a", ".la", ".pc")
 _LEFT_OUT_PARTS = ("/gconv/", "/pkgconfig/")
 _SHELLS = {"/bin/sh", "/usr/bin/sh"}
+_PROGRAM_DIRECTORIES = ("/usr/bin/", "/usr/sbin/")
 
 
 @functools.cache
@@ -115,12 +118,20 @@ def summary(job: Job) -> Digest:
             gives.add(name)
         if path.startswith(("usr/bin/", "usr/sbin/")):
             gives.add("/" + path)
-            if isinstance(entry, Symlink):
-                needs.add(posixpath.normpath(posixpath.join("/", posixpath.dirname(path), entry.target)))
+            target = _target(path, entry)
+            if target.startswith(_PROGRAM_DIRECTORIES):
+                needs.add(target)
         if isinstance(entry, File) and entry.size > 4:
             needs |= _needs(job, path, entry)
     needs = {need for need in needs if need not in gives and need not in _SHELLS}
     return job.put(json.dumps({"needs": sorted(needs), "gives": sorted(gives), "files": len(tree)}).encode())
+
+
+def _target(path: str, entry: Entry) -> str:
+    """Where a symbolic link leads, as an absolute path; empty for anything else."""
+    if not isinstance(entry, Symlink):
+        return ""
+    return canonical_program(posixpath.normpath(posixpath.join("/", posixpath.dirname(path), entry.target)))
 
 
 def _needs(job: Job, path: str, entry: File) -> set[str]:
@@ -132,7 +143,7 @@ def _needs(job: Job, path: str, entry: File) -> set[str]:
         if start[:2] == b"#!" and entry.mode & 0o111:
             line = (start + stream.read(256)).split(b"\n")[0][2:].decode("utf-8", "replace").split()
             if line[:1] == ["/usr/bin/env"] and len(line) > 1:
-                line = [f"/usr/bin/{line[1]}"]
+                line = [posixpath.join("/usr/bin", line[1])]
             return {canonical_program(line[0])} if line else set()
     return set()
 
@@ -148,10 +159,22 @@ def brought(name: str) -> list[str]:
     return [glob for key, globs in table.items() if fnmatch.fnmatchcase(name, key) for glob in globs]
 
 
+def likely_package(program: str) -> str:
+    """The package that most likely gives a program, by its path."""
+    found: str = runtime_table()["gives"].get(program, posixpath.basename(program))
+    return found
+
+
+def is_skipped(name: str) -> bool:
+    """Whether a package serves maintainer scripts alone, so that nothing without files of its own brings it."""
+    return name in runtime_table()["skipped"]["packages"]
+
+
 def likelihood(need: str, package: str) -> int:
-    """How likely a package gives a need, by names alone (policy 8.1): 3 by the rule, 2 by a common start, else 0."""
-    if runtime_table()["sonames"].get(need) == package:
-        return 3
+    """How likely a package gives a need, by names alone (policy 8.1): 4 by the table, 3 by the rule, 2 by a common start,
+    else 0."""
+    if runtime_table()["gives"].get(need) == package:
+        return 4
     plain = package.removesuffix("t64")
     if need.startswith("/"):
         return 3 if posixpath.basename(need) == plain else 0

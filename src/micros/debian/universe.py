@@ -6,7 +6,7 @@ import fnmatch
 import json
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from micros.base.digest import Digest
 from micros.base.errors import Kind, MicrosError, error
@@ -29,6 +29,16 @@ if TYPE_CHECKING:
 SUITES = ("trixie", "trixie-updates", "trixie-security")
 
 
+class Unmet(NamedTuple):
+    """A library's soname or a program's path that a file of a package asks for and no package gives."""
+
+    package: str
+    need: str
+
+    def __str__(self) -> str:
+        return f"{self.need} (for {self.package})"
+
+
 @dataclass(frozen=True)
 class Closure:
     """Packages that run together, and the tree of each."""
@@ -36,8 +46,8 @@ class Closure:
     packages: tuple[Offer, ...]
     """By name."""
     trees: dict[str, Digest]
-    unmet: tuple[str, ...]
-    """Needs that no package of the closure gives: plugins of programs that were left out."""
+    unmet: tuple[Unmet, ...]
+    """What no package gives: helpers and plugins for programs that are not there."""
 
 
 @dataclass
@@ -81,15 +91,31 @@ class Universe:
         if set(wanted) <= set(self.lock.requests):
             offers = dict(self.lock.packages)
             self._fetch(offers.values())
+            found = self._installed(offers, wanted, install)
         else:
-            pinned = {name: offer.version for name, offer in self.lock.packages.items()}
-            offers = resolve(self._opened(), wanted, suites=self.settings.suites, pins=pinned)
-            offers |= {name: offer for name, offer in self.lock.packages.items() if name in offers}
-        found = _Walk(self, offers).run(wanted) if install == "slim" else self._full(offers, wanted)
+            offers = self._resolved(wanted)
+            found = self._installed(offers, wanted, install)
+            if unsaid := self._unsaid(found):
+                offers = self._resolved([*wanted, *unsaid])
+                found = self._installed(offers, wanted, install)
         packages = {offer.name: offer for offer in found.packages} | self.lock.packages
         requests = tuple(sorted({*self.lock.requests, *wanted}))
         self.lock = Pins(self._fresh or self.lock.releases, requests, packages)
         return found
+
+    def _resolved(self, wanted: Sequence[str]) -> dict[str, Offer]:
+        """What the solver chooses, in the locked versions where it can."""
+        pinned = {name: offer.version for name, offer in self.lock.packages.items()}
+        offers = resolve(self._opened(), wanted, suites=self.settings.suites, pins=pinned)
+        return offers | {name: offer for name, offer in self.lock.packages.items() if name in offers}
+
+    def _installed(self, offers: dict[str, Offer], wanted: list[str], install: Literal["slim", "full"]) -> Closure:
+        return _Walk(self, offers).run(wanted) if install == "slim" else self._full(offers, wanted)
+
+    def _unsaid(self, found: Closure) -> list[str]:
+        """Essential packages that give what is still needed: nothing declares a dependency on them (policy 3.5)."""
+        names = sorted({slim.likely_package(need.need) for need in found.unmet if need.need.startswith("/")})
+        return [name for name in names if any(offer.essential for offer in self._opened().offers(name)[:1])]
 
     def _full(self, offers: dict[str, Offer], wanted: list[str]) -> Closure:
         """The package manager's own closure of the requests."""
@@ -242,7 +268,7 @@ class _Walk:
         self._loaded: dict[str, tuple[Offer, Digest, dict[str, Any]]] = {}
         self._chosen: dict[str, None] = {}
         self._given: set[str] = set()
-        self._unmet: list[str] = []
+        self._unmet: list[Unmet] = []
 
     def run(self, wanted: list[str]) -> Closure:
         level = [offer.name for name in wanted for offer in [self._named(name)]]
@@ -282,19 +308,20 @@ class _Walk:
         direct = _dependencies(self._offers, offer)
         found = [other for other in direct if any(fnmatch.fnmatchcase(other, glob) for glob in slim.brought(name))]
         if not facts["files"]:
-            found += direct
+            found += [other for other in direct if not slim.is_skipped(other)]
         for need in facts["needs"]:
             if need not in self._given:
                 provider = self._provider(need, name, direct)
                 if provider is None:
-                    self._unmet.append(f"{name}: {need}")
+                    self._unmet.append(Unmet(name, need))
                 else:
                     found.append(provider)
         return found
 
     def _provider(self, need: str, name: str, direct: list[str]) -> str | None:
-        """The package, among the dependencies, that gives a library or program; the likeliest by name is asked first."""
-        reachable = _reachable(self._offers, [name])
+        """The package, among the dependencies and the essential ones, that gives a library or program; the likeliest by
+        name is asked first."""
+        reachable = _reachable(self._offers, [name, *(offer.name for offer in self._offers.values() if offer.essential)])
         likely = sorted((other for other in reachable if slim.likelihood(need, other)),
                         key=lambda other: -slim.likelihood(need, other))  # fmt: skip
         for other in dict.fromkeys([*(o for o in self._loaded if o in reachable), *likely, *direct]):

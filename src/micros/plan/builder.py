@@ -78,6 +78,10 @@ class Builder:
         self._closure("", (*self.plan.packages, self.plan.kernel), update=update)
         self._closure("initrd", (self.plan.initrd_shell,), update=update)
 
+    def unmet(self) -> list[str]:
+        """What files of the packages ask for and no package gives, for people."""
+        return sorted({str(need) for closure in self._closures.values() for need in closure.unmet})
+
     def versions(self) -> dict[str, str]:
         """The pinned version of every package, by group and name."""
         return {f"{name} ({key})": offer.version for key, pins in self._pins.items() for name, offer in pins.packages.items()}
