@@ -69,6 +69,7 @@ class Kind(StrEnum):
     QEMU = "qemu"
     TIMEOUT = "timeout"
     BOOT_FAILED = "boot-failed"
+    EARLY_PANIC = "early-panic"
 
 
 @dataclass(frozen=True, slots=True)

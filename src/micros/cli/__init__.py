@@ -51,6 +51,7 @@ def _stopped(number: int, _frame: object) -> None:
 
 def _parser(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="micros", description="Microscopic Linux systems from a page of typed Python.")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
     chosen = next((word for word in argv if word in VERBS), None)
     for verb, text in VERBS.items():
@@ -60,6 +61,15 @@ def _parser(argv: list[str]) -> argparse.Namespace:
             importlib.import_module(f"micros.cli.{verb}").options(sub)
             common(sub)
     return parser.parse_args(argv)
+
+
+class _Version(argparse.Action):
+    """Print the installed version; asked for here only, since finding it takes a while."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        parser.exit(message=f"micros {version('micros-linux')}\n")
 
 
 def common(parser: argparse.ArgumentParser) -> None:

@@ -20,47 +20,46 @@ import time
 from typing import TYPE_CHECKING
 
 from micros.base.errors import Kind, error
-from micros.run.qemu import Guest, accelerator_for, arguments
+from micros.run.qemu import Emulator, Guest, accelerator_for, arguments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
 
 LOG_TAIL_LINES = 25
+PANIC_SECONDS = 5.0
+"""How long the lines of a panic may take."""
 _POLL_SECONDS = 0.2
 
 
 class Vm:
     """One run of a guest, as a context manager; leaving it ends QEMU.
 
-    `qemu` is the program's command line; `directory` is one it can write to, for the agent's socket. `echo` receives
-    the console's bytes as they come; `keyboard` is a file descriptor whose bytes go to the console. Waiting raises
-    errors of kind `timeout`, or `boot-failed` where QEMU ended or the kernel panicked, with the end of the console's log
-    in their notes.
+    `echo` receives the console's bytes as they come; `keyboard` is a file descriptor whose bytes go to the console.
+    Waiting raises errors of kind `timeout`, `early-panic` where the kernel died before it ran anything, or `boot-failed`
+    where QEMU ended or the kernel panicked later, with the end of the console's log in their notes.
     """
 
     def __init__(
         self,
         guest: Guest,
-        qemu: Sequence[str],
-        directory: Path,
+        emulator: Emulator,
         *,
         echo: Callable[[bytes], object] | None = None,
         keyboard: int | None = None,
     ) -> None:
         self.guest = guest
-        self.accelerator, self.reason = accelerator_for(guest, qemu)
+        self.accelerator, self.reason = accelerator_for(guest, emulator)
         self.log = bytearray()
         self.started = time.monotonic()
-        self._qemu = list(qemu)
+        self._emulator = emulator
         self._echo = echo
         self._keyboard = keyboard
-        self._directory = directory
 
     def __enter__(self) -> Vm:
-        path = self._directory / "agent"
-        argv = [*self._qemu, *arguments(self.guest, self.accelerator, agent_socket=path)]
+        path = self._emulator.directory / "agent"
+        argv = [*self._emulator.argv, *arguments(self.guest, self.accelerator, agent_socket=path)]
         typed = subprocess.DEVNULL if self._keyboard is None else subprocess.PIPE
         self._process = subprocess.Popen(
             argv, stdin=typed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
@@ -137,13 +136,22 @@ class Vm:
         deadline = time.monotonic() + timeout
         while not done():
             ended = self._process.poll() is not None
-            if not self._pump() and ended and not done():
-                raise self._failure(Kind.BOOT_FAILED, f"QEMU ended: {what}")
+            came = self._pump()
             if b"Kernel panic" in self.log:
-                self._pump()
-                raise self._failure(Kind.BOOT_FAILED, f"the guest's kernel panicked: {what}")
+                raise self._panic(what)
+            if not came and ended and not done():
+                raise self._failure(Kind.BOOT_FAILED, f"QEMU ended: {what}")
             if time.monotonic() > deadline:
                 raise self._failure(Kind.TIMEOUT, f"{what} within {timeout:g} s")
+
+    def _panic(self, what: str) -> Exception:
+        """The error of a panic; the lines that follow its first one tell whether anything of user space ran yet."""
+        until = time.monotonic() + PANIC_SECONDS
+        while (self._pump() or self._process.poll() is None) and time.monotonic() < until:
+            pass
+        if b"Comm: swapper" in self.log.partition(b"Kernel panic")[2]:  # the name of the kernel's own first process
+            return self._failure(Kind.EARLY_PANIC, f"the guest's kernel panicked before user space: {what}")
+        return self._failure(Kind.BOOT_FAILED, f"the guest's kernel panicked: {what}")
 
     def _pump(self) -> bool:
         """Take what console, agent and keyboard have sent; whether anything came."""
