@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,27 @@ def scheduler(store_root: Path) -> Iterator[Scheduler]:
 @pytest.fixture(scope="session")
 def toolbox(scheduler: Scheduler) -> Toolbox:
     return Toolbox(scheduler, Settings())
+
+
+Program = Callable[[str, str], str]
+"""Package and name of a program -> the path of a script that starts it."""
+
+
+@pytest.fixture(scope="session")
+def program(toolbox: Toolbox, tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """Programs of the archive's own packages, started with their own loader and libraries."""
+    directory = tmp_path_factory.mktemp("programs")
+
+    def bring(package: str, name: str) -> str:
+        root = toolbox.root([package])
+        (loader,) = root.glob("usr/lib/*/ld-linux*.so*")
+        line = shlex.join([str(loader), "--library-path", str(loader.parent), str(root / "usr/bin" / name)])
+        script = directory / name
+        script.write_text(f'#!/bin/sh\nexec {line} "$@"\n')
+        script.chmod(0o755)
+        return str(script)
+
+    return bring
 
 
 @dataclass
