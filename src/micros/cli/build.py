@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -9,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from micros.base.errors import Kind, error
+from micros.base.errors import Kind, MicrosError, error
 from micros.base.units import human_bytes
 from micros.cli.loading import builder
 from micros.cli.session import session
@@ -85,20 +86,33 @@ def write_result(current: Session, artefacts: Artefacts, names: list[str], outpu
     if marker.exists() and marker.read_text() == state and all((output / name).exists() for name in names):
         pin(current.store, output, [*artefacts.files.values(), *artefacts.kept])
         return
+    sources = {name: current.store.path(artefacts.files[name]) for name in names}
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
-        for name in names:
-            shutil.copyfile(current.store.path(artefacts.files[name]), fresh / name)
-        (fresh / ".micros").write_text(state)
-        os.chmod(fresh, 0o755)
-        if output.exists():
-            shutil.rmtree(output)
-        os.rename(fresh, output)
+        try:
+            for name, source in sources.items():
+                shutil.copyfile(source, fresh / name)
+            (fresh / ".micros").write_text(state)
+            os.chmod(fresh, 0o755)
+            if output.exists():
+                shutil.rmtree(output)
+            os.rename(fresh, output)
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
     except OSError as problem:
-        raise error(Kind.NO_SPACE if problem.errno == 28 else Kind.BAD_FILE,
-                    f"cannot write {output}: {problem.strerror}", hint="choose another directory with -o") from None  # fmt: skip
+        raise _not_written(output, problem, sum(source.stat().st_size for source in sources.values())) from None
     pin(current.store, output, [*artefacts.files.values(), *artefacts.kept])
+
+
+def _not_written(output: Path, problem: OSError, needed: int) -> MicrosError:
+    hint = "choose another directory with -o"
+    if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return error(Kind.BAD_FILE, f"cannot write {output}: {problem.strerror}", hint=hint)
+    free = shutil.disk_usage(output.parent).free
+    notes = [f"needed: {human_bytes(needed)}", f"free: {human_bytes(free)}"]
+    return error(Kind.NO_SPACE, f"cannot write {output}: its file system is full", notes=notes, hint=hint)
 
 
 def summary(current: Session, artefacts: Artefacts) -> None:

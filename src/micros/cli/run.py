@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from micros.cli.build import built, summary
 from micros.cli.loading import builder
-from micros.cli.session import is_terminal, session
+from micros.cli.session import is_terminal, not_negative, session
 from micros.debian.tools import Toolbox
 from micros.run.qemu import Guest
 from micros.run.vm import Vm, interactive
@@ -27,7 +27,7 @@ LOGIN_PROMPT = b" login:"
 def options(parser: argparse.ArgumentParser) -> None:
     """This verb's arguments."""
     parser.add_argument("file", metavar="FILE", help="file that describes the system, or FILE:name")
-    parser.add_argument("--timeout", type=float, metavar="SECONDS", default=120.0, help="how long a boot may take (120)")
+    parser.add_argument("--timeout", type=not_negative, metavar="SECONDS", default=120.0, help="how long a boot may take (120)")
     parser.add_argument("-c", "--command", metavar="COMMAND", help="run this in the guest as root, print its output, power off")
 
 

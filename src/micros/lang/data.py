@@ -103,7 +103,8 @@ def _json(name: str, text: str) -> Any:
         raise _too_deep(name) from None
 
 
-_DEEP_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]+|"[^".\n]*"|'[^'.\n]*')[ \t]*\.[ \t]*){%d}""" % DEPTH_LIMIT, re.ASCII)
+# As many parts as DEPTH_LIMIT.
+_DEEP_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]+|"[^".\n]*"|'[^'.\n]*')[ \t]*\.[ \t]*){64}""", re.ASCII)
 
 
 def _toml(name: str, text: str) -> Any:
