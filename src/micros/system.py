@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.machinery
+import os
 import sys
 import traceback
 from functools import cached_property
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, MicrosError, Note, Problem, error
 from micros.base.where import Where
-from micros.lang import as_root, evaluate
+from micros.lang import as_root, evaluate, read_text
 from micros.packages import pkgs
 
 if TYPE_CHECKING:
@@ -82,10 +83,11 @@ def load(target: str, extra: Sequence[Any] = ()) -> tuple[MicrosSystem, Path]:
 
     A Python file holds one system object, or several with names; a TOML or JSON file is one module of data.
     """
-    file, _, name = target.partition(":") if not Path(target).exists() else (target, "", "")
+    file, _, name = target.partition(":") if not os.path.exists(target) else (target, "", "")
     path = Path(file)
-    if not path.is_file():
-        raise error(Kind.BAD_FILE, f"there is no file {file}", hint="the first argument is the file that describes the system")
+    if not os.path.isfile(path):
+        what = f"{file} is not a file" if os.path.lexists(path) else f"there is no file {file[:200]}"
+        raise error(Kind.BAD_FILE, what, hint="the first argument is the file that describes the system")
     if path.suffix in (".toml", ".json"):
         return MicrosSystem([path, *extra]), path
     found = {key: value for key, value in vars(_executed(path)).items() if isinstance(value, MicrosSystem)}
@@ -124,6 +126,7 @@ class _FreshFinder:
 
 def _executed(path: Path) -> ModuleType:
     """A user's Python file, run. What it raises becomes an error with the place in the user's file."""
+    read_text(path)  # for its limit, and for what no file of any kind may hold
     name = "micros_user_" + "".join(char if char.isalnum() else "_" for char in path.stem)
     loader = _FreshLoader(name, str(path))
     spec = importlib.machinery.ModuleSpec(name, loader, origin=str(path))
@@ -142,7 +145,9 @@ def _executed(path: Path) -> ModuleType:
         raise error(
             Kind.BAD_FILE, f"{path} is not valid Python: {problem.msg}", at=Where(str(path), problem.lineno or 0)
         ) from None
-    except (Exception, SystemExit) as problem:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:
         frames = traceback.extract_tb(problem.__traceback__)
         own = [frame for frame in frames if Path(frame.filename).resolve() == path.resolve()]
         line = own[-1].lineno or 0 if own else 0

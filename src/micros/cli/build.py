@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from micros.base.errors import Kind, error
+from micros.base.errors import Kind, MicrosError, error
 from micros.base.units import human_bytes
 from micros.cli.loading import builder, loaded
 from micros.cli.session import session
@@ -85,21 +85,20 @@ def write_result(current: Session, artefacts: Artefacts, output: Path) -> None:
     state = json.dumps(artefacts.files, sort_keys=True)
     marker = output / ".micros"
     if not (marker.exists() and marker.read_text() == state and all((output / name).exists() for name in artefacts.files)):
+        sources = {name: current.store.path(digest) for name, digest in artefacts.files.items()}
         try:
-            _replace(current, artefacts, output, state)
+            _replace(output, sources, state)
         except OSError as problem:
-            kind = Kind.NO_SPACE if problem.errno == errno.ENOSPC else Kind.BAD_FILE
-            hint = "choose another directory with -o"
-            raise error(kind, f"cannot write {output}: {problem.strerror}", hint=hint) from None
+            raise _not_written(output, problem, sum(source.stat().st_size for source in sources.values())) from None
     pin(current.store, output, [*artefacts.files.values(), *artefacts.kept])
 
 
-def _replace(current: Session, artefacts: Artefacts, output: Path, state: str) -> None:
+def _replace(output: Path, sources: dict[str, Path], state: str) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
     try:
-        for name, digest in artefacts.files.items():
-            shutil.copyfile(current.store.path(digest), fresh / name)
+        for name, source in sources.items():
+            shutil.copyfile(source, fresh / name)
         (fresh / ".micros").write_text(state)
         os.chmod(fresh, 0o755)
         if output.exists():
@@ -108,6 +107,15 @@ def _replace(current: Session, artefacts: Artefacts, output: Path, state: str) -
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
+
+
+def _not_written(output: Path, problem: OSError, needed: int) -> MicrosError:
+    hint = "choose another directory with -o"
+    if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return error(Kind.BAD_FILE, f"cannot write {output}: {problem.strerror}", hint=hint)
+    free = shutil.disk_usage(output.parent).free
+    notes = [f"needed: {human_bytes(needed)}", f"free: {human_bytes(free)}"]
+    return error(Kind.NO_SPACE, f"cannot write {output}: its file system is full", notes=notes, hint=hint)
 
 
 def summary(current: Session, artefacts: Artefacts) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from micros.base.errors import Kind, MicrosError
 from micros.cli.build import built, summary
 from micros.cli.loading import builder
-from micros.cli.session import session
+from micros.cli.session import not_negative, session
 from micros.debian.tools import Toolbox
 from micros.run import terminal
 from micros.run.qemu import Emulator, Guest
@@ -32,7 +32,7 @@ _BOOT = "boot"
 def options(parser: argparse.ArgumentParser) -> None:
     """This verb's arguments."""
     parser.add_argument("file", metavar="FILE", help="file that describes the system, or FILE:name")
-    parser.add_argument("--timeout", type=float, metavar="SECONDS", default=120.0, help="how long a boot may take (120)")
+    parser.add_argument("--timeout", type=not_negative, metavar="SECONDS", default=120.0, help="how long a boot may take (120)")
     parser.add_argument("-c", "--command", metavar="COMMAND", help="run this in the guest as root, print its output, power off")
 
 
@@ -148,6 +148,5 @@ def _command(guest: Guest, emulator: Emulator, arguments: argparse.Namespace) ->
         status, output = vm.run(arguments.command, timeout=arguments.timeout)
         sys.stdout.buffer.write(output)
         sys.stdout.buffer.flush()
-        vm.run("poweroff", timeout=arguments.timeout)
-        vm.wait_for_end(timeout=arguments.timeout)
+        vm.power_off(timeout=arguments.timeout)
     return status

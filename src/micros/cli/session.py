@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+def not_negative(text: str) -> float:
+    """A number of the command line: seconds, or days. What is not one, or has no end, is a wrong command line."""
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise ValueError(text)
+    return number
+
+
 def open_store(arguments: argparse.Namespace) -> Store:
     """The store the user means."""
     return Store(Path(arguments.store).absolute() if arguments.store else default_root())

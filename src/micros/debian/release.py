@@ -81,10 +81,23 @@ def _certificates(keyring: Path) -> list[Cert]:
 
     files = sorted(keyring.glob("*.gpg")) if keyring.is_dir() else [keyring]
     try:
-        return [certificate for file in files for certificate in Cert.split_bytes(file.read_bytes())]
+        found = [certificate for file in files for certificate in Cert.split_bytes(file.read_bytes())]
     except (OSError, RuntimeError) as problem:
-        reason = str(problem).partition("\n")[0]
+        reason = problem.strerror if isinstance(problem, OSError) else str(problem).partition("\n")[0]
         raise error(Kind.BAD_FILE, f"the keyring {keyring} cannot be used: {reason}") from None
+    if not found:
+        raise error(Kind.BAD_FILE, f"the keyring {keyring} holds no certificate", hint="a file, or a directory of *.gpg files")
+    return found
+
+
+def _described(certificate: Cert) -> str:
+    """A certificate's fingerprint, and why it may count no more."""
+    end = certificate.expiration
+    if certificate.is_revoked:
+        return f"{certificate.fingerprint} (revoked)"
+    if end is not None and end.timestamp() < time.time():
+        return f"{certificate.fingerprint} (expired {end:%Y-%m-%d})"
+    return str(certificate.fingerprint)
 
 
 def _verified(data: bytes, url: str, keyring: Path) -> tuple[str, tuple[str, ...]]:
@@ -103,10 +116,10 @@ def _verified(data: bytes, url: str, keyring: Path) -> tuple[str, tuple[str, ...
     except RuntimeError as problem:
         ends = [certificate.expiration for certificate in certificates]
         if ends and all(end is not None and end.timestamp() < time.time() for end in ends):
-            raise _clock(time.time(), "when all trusted certificates have expired") from None
+            raise _clock(time.time(), f"when all certificates of {keyring} have expired") from None
         reason = str(problem).partition("\n")[0]
         notes = [url, f"keys it names: {', '.join(asked) or 'none'}"]
-        notes.append(f"trusted: {', '.join(certificate.fingerprint for certificate in certificates)}")
+        notes.append(f"trusted, by {keyring}: {', '.join(map(_described, certificates))}")
         raise error(Kind.BAD_SIGNATURE, f"the release file has no valid signature of the archive: {reason}", notes=notes,
                     hint="do not use this mirror; say --mirror for another") from None  # fmt: skip
     trusted = {certificate.fingerprint for certificate in certificates}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from micros.base.digest import Digest
 from micros.base.errors import Kind, MicrosError, error
 from micros.debian import slim
+from micros.debian.elsewhere import look
 from micros.debian.index import Index, Offer, Term, parse_relations
 from micros.debian.lock import Pins
 from micros.debian.mirror import Source, candidates, locate, security_candidates
@@ -93,6 +94,7 @@ class Universe:
             self._fetch(offers.values())
             found = self._installed(offers, wanted, install)
         else:
+            self._check_known(wanted)
             offers = self._resolved(wanted)
             found = self._installed(offers, wanted, install)
             if unsaid := self._unsaid(found):
@@ -102,6 +104,22 @@ class Universe:
         requests = tuple(sorted({*self.lock.requests, *wanted}))
         self.lock = Pins(self._fresh or self.lock.releases, requests, packages)
         return found
+
+    def _check_known(self, names: list[str]) -> None:
+        """Raise one error of every name that this architecture does not have, saying which architectures do."""
+        index = self._opened()
+        unknown = [name for name in names if not index.meeting(Term(name))]
+        if not unknown:
+            return
+        holders, looked = look(unknown, self.machine.debian, self._fresh, self._store, self.settings, self._fetch_index)
+        problems: list[MicrosError] = []
+        for name in unknown:
+            if holders[name]:
+                note = f"it is there for {', '.join(holders[name])}"
+            else:
+                note = f"nor is it there for {', '.join(looked)}" if looked else "other architectures could not be looked at"
+            problems.append(index.unknown(name, self.settings.suites, [note]))
+        raise MicrosError(*(part for problem in problems for part in problem.problems))
 
     def _resolved(self, wanted: Sequence[str]) -> dict[str, Offer]:
         """What the solver chooses, in the locked versions where it can."""

@@ -43,7 +43,7 @@ from __future__ import annotations
 
 from micros.lang.annotations import Lines, NonEmptyStr, Pattern, Port, Range, Raw, leaf_type, string_filter
 from micros.lang.api import as_root, evaluate
-from micros.lang.data import load_file, setting
+from micros.lang.data import load_file, read_text, setting
 from micros.lang.evaluation import Config, Evaluation, OptionCell, View
 from micros.lang.reading import plain
 from micros.lang.surface import (
@@ -62,6 +62,6 @@ from micros.lang.wrappers import after, before, default, force, lazy, merge, ord
 __all__ = [
     "REQUIRED", "Config", "Entry", "Evaluation", "Lines", "Module", "NonEmptyStr", "Option", "OptionCell", "Pattern",
     "Port", "Range", "Raw", "Record", "View", "after", "as_root", "before", "check", "default", "defines", "evaluate",
-    "force", "lazy", "leaf_type", "load_file", "merge", "option", "order", "override", "plain", "setting",
+    "force", "lazy", "leaf_type", "load_file", "merge", "option", "order", "override", "plain", "read_text", "setting",
     "string_filter", "warns", "when",
 ]  # fmt: skip

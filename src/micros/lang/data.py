@@ -8,14 +8,22 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, MicrosError, error
+from micros.base.units import human_bytes
 from micros.base.where import Where
 from micros.lang.modules import Spec
 from micros.lang.values import At, Loc, parse_path
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 COMMAND_LINE = Where("<command line>")
+FILE_LIMIT_BYTES = 1 << 20
+"""A description of a system has some kilobytes; what is larger was not written as one."""
+DEPTH_LIMIT = 64
+"""Tables within tables; no option lies nearly as deep."""
+_LINE_LIMIT = 4000
+"""Keys within a line longer than this are found on their table's line."""
 
 
 def load_file(path: Path) -> Spec:
@@ -23,23 +31,58 @@ def load_file(path: Path) -> Spec:
 
     Raises an error of kind `bad-file` for a file that cannot be read or is neither, with the line.
     """
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = problem.strerror if isinstance(problem, OSError) else "it is not UTF-8"
-        raise error(Kind.BAD_FILE, f"{path} cannot be read: {reason}", at=Where(str(path))) from None
+    text = read_text(path)
     name = str(path)
     if path.suffix == ".json":
-        return _module(name, _json(name, text), _json_lines(text), str(path.resolve()))
+        return _module(name, _json(name, text), text, _json_lines, str(path.resolve()))
     if path.suffix == ".toml":
-        return _module(name, _toml(name, text), _toml_lines(text), str(path.resolve()))
+        return _module(name, _toml(name, text), text, _toml_lines, str(path.resolve()))
     raise error(Kind.BAD_FILE, f"{name} is neither a .toml nor a .json file", at=Where(name))
 
 
-def _module(name: str, data: Any, lines: dict[Loc, int], key: str) -> Spec:
+def read_text(path: Path) -> str:
+    """A user's file as text: UTF-8 with or without a byte order mark, lines ended in any way.
+
+    Raises an error of kind `bad-file` for a file that cannot be read, is larger than `FILE_LIMIT_BYTES` or no such text.
+    """
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(FILE_LIMIT_BYTES + 1)
+    except (OSError, ValueError) as problem:
+        reason = problem.strerror if isinstance(problem, OSError) else str(problem)
+        raise error(Kind.BAD_FILE, f"{path} cannot be read: {reason}", at=Where(str(path))) from None
+    if len(data) > FILE_LIMIT_BYTES:
+        limit = human_bytes(FILE_LIMIT_BYTES)
+        raise error(Kind.BAD_FILE, f"{path} is larger than {limit}, the most a system's file may have", at=Where(str(path)))
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        line = data.count(b"\n", 0, problem.start) + 1
+        raise error(Kind.BAD_FILE, f"{path} is not UTF-8", at=Where(str(path), line)) from None
+    return text.replace("\r\n", "\n")
+
+
+def _module(name: str, data: Any, text: str, lines_of: Callable[[str], dict[Loc, int]], key: str) -> Spec:
     if not isinstance(data, dict):
         raise error(Kind.BAD_FILE, f"{name} does not hold a table of options", at=Where(name, 1))
-    return Spec(file=Where(name), key=key, config=_placed(data, (), name, lines))
+    _check_depth(data, name)
+    return Spec(file=Where(name), key=key, config=_placed(data, (), name, lines_of(text)))
+
+
+def _check_depth(value: Any, name: str) -> None:
+    """Raise where tables and lists are nested too deeply for what comes after."""
+    level = [value]
+    for _ in range(DEPTH_LIMIT):
+        containers = [item for item in level if isinstance(item, dict | list)]
+        level = [inner for item in containers for inner in (item.values() if isinstance(item, dict) else item)]
+        if not level:
+            return
+    raise _too_deep(name)
+
+
+def _too_deep(name: str, line: int = 0) -> MicrosError:
+    message = f"{name} is nested too deeply: at most {DEPTH_LIMIT} tables may lie within each other"
+    return error(Kind.BAD_FILE, message, at=Where(name, line))
 
 
 def _placed(value: Any, path: Loc, name: str, lines: dict[Loc, int]) -> Any:
@@ -54,19 +97,29 @@ def _json(name: str, text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as problem:
         raise error(Kind.BAD_FILE, f"{name} is not JSON: {problem.msg}", at=Where(name, problem.lineno)) from None
+    except ValueError as problem:  # a number of thousands of digits
+        raise error(Kind.BAD_FILE, f"{name} has a value that cannot be read: {problem}", at=Where(name)) from None
     except RecursionError:
-        raise error(Kind.BAD_FILE, f"{name} is nested too deeply", at=Where(name)) from None
+        raise _too_deep(name) from None
+
+
+# As many parts as DEPTH_LIMIT.
+_DEEP_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]+|"[^".\n]*"|'[^'.\n]*')[ \t]*\.[ \t]*){64}""", re.ASCII)
 
 
 def _toml(name: str, text: str) -> Any:
+    if found := _DEEP_KEY.search(text):  # tomllib takes time that grows with the square of such a key
+        raise _too_deep(name, text.count("\n", 0, found.start()) + 1)
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
         found = re.search(r"line (\d+)", str(problem))
         line = int(found[1]) if found else len(text.splitlines())
         raise error(Kind.BAD_FILE, f"{name} is not TOML: {problem}", at=Where(name, line)) from None
+    except ValueError as problem:  # a number of thousands of digits
+        raise error(Kind.BAD_FILE, f"{name} has a value that cannot be read: {problem}", at=Where(name)) from None
     except RecursionError:
-        raise error(Kind.BAD_FILE, f"{name} is nested too deeply", at=Where(name)) from None
+        raise _too_deep(name) from None
 
 
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:\n]')
@@ -136,7 +189,8 @@ def _toml_lines(text: str) -> dict[Loc, int]:
             for end in range(len(table) + 1, len(path) + 1):
                 lines.setdefault(path[:end], number)
             rest = row[pair.end() :]
-            for inner in re.finditer(_TOML_KEY.pattern + r"\s*=", rest) if rest.startswith("{") else ():
+            within = rest if rest.startswith("{") and len(rest) < _LINE_LIMIT else ""
+            for inner in re.finditer(_TOML_KEY.pattern + r"\s*=", within):
                 lines.setdefault(path + _toml_path(inner[1]), number)
         quotes = _MULTILINE.findall(row)
         if len(quotes) % 2:
@@ -162,12 +216,13 @@ def setting(text: str) -> Spec:
         raise error(Kind.USAGE, f"{text!r} is no setting", hint="write option.path=value", at=COMMAND_LINE)
     try:
         parsed: Any = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         parsed = value
+    _check_depth(parsed, "a value of --set")
     definition: Any = Override(FORCE, parsed)
     for part in reversed(parts):
         definition = {part: definition}
     return Spec(file=COMMAND_LINE, config=definition)
 
 
-__all__ = ["COMMAND_LINE", "MicrosError", "load_file", "setting"]
+__all__ = ["COMMAND_LINE", "MicrosError", "load_file", "read_text", "setting"]

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 Wraps = tuple[tuple[Any, Any], ...]
 """What is to be wrapped around a value, outermost first: a wrapper class and its argument."""
 
+_UNKNOWN_SHOWN = 50
+"""Unknown names reported one by one, each with what it looks like; the others are counted."""
+
 
 class Spreading:
     """The definitions of one evaluation on their way to its options."""
@@ -178,7 +181,9 @@ class Spreading:
         if self.undeclared and self.ev.checked and not self.has_freeform and self._check_wanted():
             from micros.lang.suggest import unknown_option
 
-            problems += [unknown_option(self.ev, path, definition) for path, definition in self.undeclared]
+            problems += [unknown_option(self.ev, path, definition) for path, definition in self.undeclared[:_UNKNOWN_SHOWN]]
+            if (more := len(self.undeclared) - _UNKNOWN_SHOWN) > 0:
+                problems.append(Problem(Kind.UNKNOWN_OPTION, f"{more} more names are no options either"))
         if problems:
             raise MicrosError(*problems)
 

@@ -167,6 +167,8 @@ def show_value(value: object, *, lines: int = 5) -> str:
 
 
 def _show(value: object, indent: str, depth: int) -> str:
+    if depth < 0 and isinstance(value, list | tuple | dict):
+        return "..."  # what lies deeper is never shown, so it is not looked at: it may be thousands of levels
     match value:
         case bool():
             return "true" if value else "false"

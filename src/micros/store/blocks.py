@@ -67,7 +67,7 @@ class Blocks:
         hasher = hashlib.sha256()
         rows: list[tuple[bytes, int, int]] = []
         offset = 0
-        with disk_errors(self.directory):
+        with disk_errors(self.directory, sum(map(len, values.values()))):
             descriptor, name = tempfile.mkstemp(dir=self.directory, suffix=".new")
             with os.fdopen(descriptor, "wb") as stream:
                 for key, value in values.items():

@@ -89,6 +89,10 @@ def _collect(store: Store, oldest: float) -> Collected:
         if path.stat().st_mtime < oldest:
             with store.workspace() as workspace:
                 os.rename(path, workspace / "root")  # whole or gone, should this be killed
+    for path in (store.root / "quarantine").glob("*"):
+        if path.stat().st_mtime < oldest:
+            freed += path.stat().st_size
+            path.unlink()
     for path in (store.root / "locks").iterdir():
         if path.name != "users":
             path.unlink()

@@ -34,6 +34,7 @@ class Store:
     <root>/scratch/<random>/     one running build's own space; `<random>.lock` beside it is held by the owner
     <root>/roots/<digest>/       trees laid out as directories, for programs in the sandbox
     <root>/blocks/               compressed blocks, a cache (see blocks.py)
+    <root>/quarantine/<sha256>   downloads that were not what they had to be, for people to look at; made when needed
 
     Everything appears by rename after it is durable, so a crash at any point leaves nothing half-visible. Errors of
     kinds `store` and `no-space` name the file system.
@@ -153,7 +154,7 @@ class Store:
         """Keep a content, durably; known contents cost a look."""
         digest = digest_of(data)
         if not self.has(digest):
-            with disk_errors(self.root):
+            with disk_errors(self.root, len(data)):
                 write_durably(self.blob_path(digest), data, self.scratch, 0o444)
         return digest
 
@@ -167,6 +168,14 @@ class Store:
                 os.rename(path, self.blob_path(digest))
                 sync_directory(self.blob_path(digest).parent)
         return digest
+
+    def quarantine(self, path: Path, digest: Digest) -> Path:
+        """Put a scratch file aside, where nothing reads it but people; its new path."""
+        kept = self.root / "quarantine" / digest
+        with disk_errors(self.root):
+            kept.parent.mkdir(exist_ok=True)
+            os.rename(path, kept)
+        return kept
 
     def add_tree(self, tree: Tree) -> Digest:
         """Keep a tree's manifest; its contents are put by themselves."""
@@ -192,7 +201,7 @@ class Batch:
         digest = digest_of(data)
         if digest not in self._files and not self._store.has(digest):
             path = self._directory / f".{digest}.{next(self._numbers)}"
-            with disk_errors(self._store.root):
+            with disk_errors(self._store.root, len(data)):
                 descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o444)
                 with os.fdopen(descriptor, "wb", buffering=0) as stream:
                     view = memoryview(data)
