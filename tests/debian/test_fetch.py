@@ -112,12 +112,25 @@ def kind_of(store: Store, item: Wanted) -> Kind:
     return caught.value.kind
 
 
+class Counting:
+    """A watcher that adds up."""
+
+    def __init__(self) -> None:
+        self.wanted = self.came = 0
+
+    def expected(self, count: int) -> None:
+        self.wanted += count
+
+    def received(self, count: int) -> None:
+        self.came += count
+
+
 def test_a_file_arrives_once(server: str, store: Store) -> None:
-    counts: list[int] = []
-    fetch_all(store, [wanted(f"{server}/whole/a")], progress=counts.append)
-    fetch_all(store, [wanted(f"{server}/whole/a")])
+    watcher = Counting()
+    for _ in range(2):
+        fetch_all(store, [wanted(f"{server}/whole/a")], watcher=watcher)
     assert store.read(DIGEST) == DATA
-    assert sum(counts) == len(DATA)
+    assert (watcher.wanted, watcher.came) == (len(DATA), len(DATA))
     assert len(Faulty.seen) == 1
 
 

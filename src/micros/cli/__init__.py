@@ -85,6 +85,7 @@ def common(parser: argparse.ArgumentParser) -> None:
 
 
 def _report(problem: MicrosError, *, as_json: bool) -> None:
+    """Errors for people on standard error; as JSON on standard output too, with kinds and places."""
     if as_json:
         records = [
             {
@@ -98,4 +99,5 @@ def _report(problem: MicrosError, *, as_json: bool) -> None:
         ]
         print(json.dumps({"errors": records}))
     for item in problem.problems:
-        print(f"error: {item}", file=sys.stderr)
+        text = f"error: {item}"
+        print(json.dumps({"event": "message", "text": text}, ensure_ascii=False) if as_json else text, file=sys.stderr)

@@ -17,11 +17,11 @@ from micros.debian.lock import Pins
 from micros.debian.mirror import Source, candidates, locate, security_candidates
 from micros.debian.release import KEYS, Release, verify
 from micros.debian.resolver import resolve
-from micros.store.fetch import Wanted, fetch_all
+from micros.store.fetch import UNWATCHED, Wanted, Watcher, fetch_all
 from micros.store.step import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from micros.machine import Machine
@@ -62,7 +62,8 @@ class Settings:
     """Certificates that may sign a release: a file, or a directory of `*.gpg`."""
     suites: Sequence[str] = SUITES
     components: Sequence[str] = ("main",)
-    progress: Callable[[int], object] | None = None
+    watcher: Watcher = UNWATCHED
+    """Told of downloads."""
 
 
 class Universe:
@@ -173,7 +174,7 @@ class Universe:
             for offer in missing
         ]
         try:
-            fetch_all(self._store, wanted, offline=self.settings.offline, progress=self.settings.progress)
+            fetch_all(self._store, wanted, offline=self.settings.offline, watcher=self.settings.watcher)
         except MicrosError as problem:
             gone = [part for part in problem.problems if part.kind == Kind.DOWNLOAD and part.message.endswith("status 404")]
             if not gone:
@@ -226,7 +227,7 @@ class Universe:
         for url in urls:
             item = Wanted(url, size, digest, f"the index of {suite}")
             try:
-                fetch_all(self._store, [item], offline=self.settings.offline, progress=self.settings.progress)
+                fetch_all(self._store, [item], offline=self.settings.offline, watcher=self.settings.watcher)
             except MicrosError as problem:
                 if problem.kind not in (Kind.DOWNLOAD, Kind.DIGEST_MISMATCH):
                     raise

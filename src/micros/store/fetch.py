@@ -14,7 +14,7 @@ import urllib.parse
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Protocol
 
 from micros.base.digest import digest_of_stream
 from micros.base.errors import Kind, MicrosError, error
@@ -50,12 +50,32 @@ class Wanted:
     name: str
 
 
-def fetch_all(
-    store: Store, wanted: Iterable[Wanted], *, offline: bool = False, progress: Callable[[int], object] | None = None
-) -> None:
+class Watcher(Protocol):
+    """Told how downloads go, from any thread; decides nothing."""
+
+    def expected(self, count: int) -> None:
+        """So many more bytes will be downloaded."""
+
+    def received(self, count: int) -> None:
+        """So many bytes have come."""
+
+
+class _Unwatched:
+    def expected(self, count: int) -> None:
+        """Nobody watches."""
+
+    def received(self, count: int) -> None:
+        """Nobody watches."""
+
+
+UNWATCHED: Watcher = _Unwatched()
+"""Nobody watches."""
+
+
+def fetch_all(store: Store, wanted: Iterable[Wanted], *, offline: bool = False, watcher: Watcher = UNWATCHED) -> None:
     """Bring every file into the store that is not there; all failures are reported together.
 
-    Raises errors of kind `offline`, `download` or `digest-mismatch`. `progress` is told bytes as they come.
+    Raises errors of kind `offline`, `download` or `digest-mismatch`. The watcher is told bytes as they come.
     """
     missing = {item.digest: item for item in wanted if not store.has(item.digest)}
     if not missing:
@@ -69,12 +89,13 @@ def fetch_all(
             notes=[*names[:20], *(["..."] if len(names) > 20 else [])],
             hint="build once without --offline",
         )
+    watcher.expected(sum(item.size for item in missing.values()))
     problems: list[MicrosError] = []
     with ThreadPoolExecutor(PARALLEL) as pool, store.workspace() as workspace:
 
         def one(item: Wanted) -> MicrosError | None:
             try:
-                _fetch(store, item, workspace / item.digest, progress or _unwatched)
+                _fetch(store, item, workspace / item.digest, watcher.received)
             except MicrosError as problem:
                 return problem
             return None
@@ -82,10 +103,6 @@ def fetch_all(
         problems = [problem for problem in pool.map(one, missing.values()) if problem is not None]
     if problems:
         raise MicrosError(*(part for problem in problems for part in problem.problems))
-
-
-def _unwatched(count: int) -> None:
-    """Nobody watches."""
 
 
 def fetch_small(url: str, *, limit: int) -> bytes:
