@@ -105,6 +105,9 @@ def _verified(data: bytes, url: str, keyring: Path) -> tuple[str, tuple[str, ...
     from pysequoia import verify as verify_message
 
     certificates = _certificates(keyring)
+    ends = [certificate.expiration for certificate in certificates]
+    if all(end is not None and end.timestamp() < time.time() for end in ends):
+        raise _clock(time.time(), f"when all certificates of {keyring} have expired")
     asked: list[str] = []
 
     def lookup(ids: list[str]) -> list[Cert]:
@@ -114,9 +117,6 @@ def _verified(data: bytes, url: str, keyring: Path) -> tuple[str, tuple[str, ...
     try:
         message = verify_message(data, lookup)
     except RuntimeError as problem:
-        ends = [certificate.expiration for certificate in certificates]
-        if ends and all(end is not None and end.timestamp() < time.time() for end in ends):
-            raise _clock(time.time(), f"when all certificates of {keyring} have expired") from None
         reason = str(problem).partition("\n")[0]
         notes = [url, f"keys it names: {', '.join(asked) or 'none'}"]
         notes.append(f"trusted, by {keyring}: {', '.join(map(_described, certificates))}")
