@@ -86,6 +86,16 @@ class Offer:
         """Provides."""
         return [terms[0] for terms in parse_relations(self.provides)]
 
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Its own name and those it provides."""
+        return frozenset([self.name, *(term.name for term in self.gives)])
+
+    @cached_property
+    def refused_names(self) -> frozenset[str]:
+        """The names in Conflicts and Breaks."""
+        return frozenset(term.name for term in self.refuses)
+
     def meets(self, term: Term) -> bool:
         """Whether this package is, or provides, what a term asks for (policy 7.5: an unversioned Provides never meets
         a versioned relation)."""
@@ -150,6 +160,10 @@ class Index:
             found.sort(key=lambda offer: key(offer.version), reverse=True)
             self._parsed[name] = found
         return found
+
+    def providers(self, name: str) -> Sequence[str]:
+        """Names of the packages that have a version which provides a name."""
+        return self._providers.get(name, ())
 
     def meeting(self, term: Term) -> list[Offer]:
         """Packages that meet a term: the named one first, then those that provide it, by name; newest versions."""
