@@ -79,16 +79,17 @@ class At(Wrapper):
 
 
 class Derived(Wrapper):
-    """The definitions of another option, as definitions of this one, with their priority.
+    """The definitions of another option, as definitions of this one, with their priority or the one that is given.
 
     With a function: one definition, that function of the other option's value.
     """
 
-    __slots__ = ("function", "path")
+    __slots__ = ("function", "path", "priority")
 
-    def __init__(self, path: Loc, function: Callable[[Any], Any] | None = None) -> None:
+    def __init__(self, path: Loc, function: Callable[[Any], Any] | None = None, priority: int | None = None) -> None:
         self.path = path
         self.function = function
+        self.priority = priority
 
 
 class Deferred:

@@ -21,6 +21,7 @@ Check = Callable[[Any], bool]
 class Type:
     """Base of all types; as it stands, any value of which there is one."""
 
+    _type = "option-type"
     name = "anything"
     description = "value"
     phrase = "noun"
@@ -28,6 +29,8 @@ class Type:
     has_empty = False
     immediate = False
     """Whether one valid value stands for itself, so that containers need not merge it."""
+    deprecated = ""
+    """What to use instead, where options should no longer be of this type: a warning for each option that is."""
 
     def __init__(self) -> None:
         self.extra: tuple[Check, ...] = ()
