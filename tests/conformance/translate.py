@@ -122,13 +122,14 @@ def module_from(form: Any, scope: Scope) -> Any:
     if not isinstance(form, dict):
         return form
     if "$file" in form:
-        return file_module(form["$file"], scope)
+        return Deferred(lambda ev: file_module(form["$file"], scope))  # not at once: files may import each other
     if "$helper" in form:
         return helper_from(form, scope)
     if any(name.startswith("$") for name in form):
         return value_from(form, scope)
     where = Where(form["file"]) if "file" in form else None
-    imports: Any = [module_from(one, scope) for one in form.get("imports", form.get("require", []))]
+    imported: list[Any] = form.get("imports") or form.get("require") or []
+    imports: Any = [module_from(one, scope) for one in imported]
     if "imports_expr" in form:
         imports = value_from(form["imports_expr"], scope)
     config, stray = _config(form, scope)

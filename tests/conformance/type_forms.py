@@ -11,6 +11,7 @@ from micros.lang import module_types as m
 from micros.lang import records as r
 from micros.lang import types as t
 from micros.lang.formats import values as v
+from tests.conformance.expressions import function_from, now, value_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,8 +78,6 @@ def _one_of(scope: Scope, *forms: Any) -> Type:
 
 
 def _enum(scope: Scope, *values: Any) -> Type:
-    from tests.conformance.translate import now
-
     many = values[0] if len(values) == 1 and isinstance(values[0], list) else list(values)
     return t.Enum([now(value, scope) for value in many])
 
@@ -93,14 +92,10 @@ def _path(scope: Scope, form: dict[str, Any]) -> Type:
 
 
 def _coerced(scope: Scope, source: Any, function: Any, target: Any) -> Type:
-    from tests.conformance.translate import function_from
-
     return c.CoercedTo(type_from(source, scope), function_from(function, scope), type_from(target, scope))
 
 
 def _checked(scope: Scope, form: Any, function: Any) -> Type:
-    from tests.conformance.translate import function_from
-
     return t.add_check(type_from(form, scope), function_from(function, scope))
 
 
@@ -119,10 +114,8 @@ def _modules(scope: Scope, forms: Any) -> list[Any]:
 
 
 def _submodule_with(scope: Scope, form: Any) -> Type:
-    from tests.conformance.translate import value_from
-
     given = form if isinstance(form, dict) else {"modules": form}
-    arguments = given.get("special_args", given.get("specialArgs", {}))
+    arguments: dict[str, Any] = given.get("special_args") or given.get("specialArgs") or {}
     return r.Submodule(
         _modules(scope, given.get("modules", [])),
         special_args={name: value_from(one, scope) for name, one in arguments.items()},
@@ -146,8 +139,6 @@ def _deferred(scope: Scope, form: Any) -> Type:
 
 
 def _ini(scope: Scope, form: dict[str, Any] | None = None, *, duplicate: bool = False, top: bool = False) -> Type:
-    from tests.conformance.translate import function_from
-
     given = {re.sub(r"[^a-z]", "", name.lower()): value for name, value in (form or {}).items()}
     join = given.get("listtovalue")
     return f.ini(

@@ -267,7 +267,9 @@ def _disabled_key(item: Any, base: str, found: Met) -> str:
     raise error(Kind.BAD_MODULE, f"{where} disables {show_value(item)}, which is no module", at=where)
 
 
-def _graph(met: dict[str, Met], key: str, gone: set[str]) -> dict[str, Any]:
+def _graph(met: dict[str, Met], key: str, gone: set[str], above: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A module and its imports; one that imports itself again is shown without them."""
     found = met[key]
-    children = [_graph(met, child, gone) for child in found.imports]
+    inside = (*above, key)
+    children = [] if key in above else [_graph(met, child, gone, inside) for child in found.imports]
     return {"key": key, "file": str(place(found.file)), "imports": children, "disabled": key in gone}

@@ -102,7 +102,7 @@ def _united(loc: Loc, node: Node) -> Type:
     if node.below:
         extend = getattr(united, "with_modules", None)
         if united is None or extend is None:
-            notes = [Note(place(where), show_path(loc + path)) for where, tree in node.below for path in _leaves(tree)]
+            notes = [Note(at, show_path(loc + path)) for where, tree in node.below for path, at in _leaves(tree, where)]
             kind = united.description if united is not None else "no type"
             raise MicrosError(
                 Problem(
@@ -116,10 +116,14 @@ def _united(loc: Loc, node: Node) -> Type:
     return united or UNSPECIFIED
 
 
-def _leaves(tree: dict[str, Any], path: Loc = ()) -> list[Loc]:
-    found: list[Loc] = []
+def _leaves(tree: dict[str, Any], where: Where | Site, path: Loc = ()) -> list[tuple[Loc, Where]]:
+    """The options of a tree, each with the place of its declaration."""
+    found: list[tuple[Loc, Where]] = []
     for name, item in tree.items():
-        found += [(*path, name)] if isinstance(item, Decl) else _leaves(item, (*path, name))
+        if isinstance(item, Decl):
+            found.append(((*path, name), place(where) if item.where == UNKNOWN else item.where))
+        else:
+            found += _leaves(item, where, (*path, name))
     return found
 
 

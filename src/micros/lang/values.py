@@ -101,6 +101,18 @@ class Deferred:
         self.run = run
 
 
+def bare(value: Any) -> Any:
+    """Data without the places of its parts, as functions of users get it."""
+    kind = type(value)
+    if kind is At:
+        return bare(value.value)
+    if kind is dict:
+        return {name: bare(item) for name, item in value.items()}
+    if kind is list:
+        return [bare(item) for item in value]
+    return value
+
+
 class PathValue(str):
     """A path as a value of its own kind: an absolute path that is not a text."""
 

@@ -52,7 +52,7 @@ class Wrapping(Type):
         elem = self.elem.unite(other.elem)
         if elem is None:
             return None
-        return self if elem is self.elem and not other.extra else self.around(elem)._with_checks_of(other, self)
+        return self._with_checks_of(other, self if elem is self.elem else self.around(elem))
 
     def label(self, where: Where) -> None:
         """Modules inside without a place of their own are at the option."""

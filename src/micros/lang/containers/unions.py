@@ -10,6 +10,7 @@ from micros.lang.containers.shapes import Wrapping
 from micros.lang.merging import Def, body_failed, conflict, force, mismatch
 from micros.lang.types import Type, not_unique, phrase
 from micros.lang.types.base import valid_at
+from micros.lang.values import bare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,7 +160,7 @@ class CoercedTo(Type):
             force(definition, loc)
             converted = self._converted(definition, loc)
             ready.append(converted)
-            if not valid_at(self.target, converted, loc) or any(not check(definition.value) for check in self.extra):
+            if not valid_at(self.target, converted, loc) or not self.passes(definition.value):
                 bad.append(definition)
         if bad:
             raise mismatch(loc, self, bad)
@@ -169,7 +170,7 @@ class CoercedTo(Type):
         value = definition.value
         if valid_at(self.source, definition, loc):
             try:
-                value = self.function(value)
+                value = self.function(bare(value))
             except MicrosError:
                 raise
             except Exception as problem:

@@ -11,7 +11,7 @@ from micros.lang.containers.mappings import AttrCell, Attrs, AttrsOf
 from micros.lang.containers.shapes import is_list, is_set
 from micros.lang.merging import Def, conflict, force
 from micros.lang.types import Type, not_unique, same
-from micros.lang.values import Deferred, Loc, Wrapper
+from micros.lang.values import At, Deferred, Loc, Wrapper
 
 if TYPE_CHECKING:
     from micros.lang.evaluation import Evaluation
@@ -50,8 +50,10 @@ class _OpenAttr(AttrCell):
 
 
 def opened(ev: Evaluation, loc: Loc, value: Any, definition: Def) -> Any:
-    """Data without a type: what is deferred inside is computed when it is read; wrappers stay."""
+    """Data without a type: what is deferred inside is computed when it is read; wrappers stay, but for those of a place."""
     kind = type(value)
+    if kind is At:
+        return opened(ev, loc, value.value, definition)
     if kind is Deferred:
         return _OpenAttr(ev, loc, ANYTHING_RAW, [Def(value, definition.where, definition.env)])
     if kind is dict:

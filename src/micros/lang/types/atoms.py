@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from micros.base.errors import Kind, error
 from micros.lang.merging import Def, force
 from micros.lang.types.base import Scalar, Type, not_unique
-from micros.lang.values import Loc, show_path, show_value
+from micros.lang.values import Loc, bare, show_path, show_value
 
 if TYPE_CHECKING:
     from micros.lang.evaluation import Evaluation
@@ -89,7 +89,7 @@ class Leaf(Type):
             value = force(definition, loc)
             if self.coerce is not None and not isinstance(value, self.kind):
                 try:
-                    value = self.coerce(value)
+                    value = self.coerce(bare(value))
                 except (ValueError, TypeError):
                     value = definition.value
             ready.append(Def(value, definition.where, definition.env, definition.priority, definition.order))
@@ -109,14 +109,14 @@ class Tagged(Type):
 
     def accepts(self, value: Any) -> bool:
         """Whether a value, as far as its outside tells, is of this type."""
-        tag = value.get("_type") if isinstance(value, Mapping) else getattr(value, "_type", None)
+        tag = bare(value.get("_type")) if isinstance(value, Mapping) else getattr(value, "_type", None)
         return bool(tag == self.tag)
 
     def combine(self, ev: Evaluation, loc: Loc, defs: list[Def]) -> Any:
         """One value of computed, valid definitions."""
         if len(defs) > 1:
             raise not_unique(loc, defs)
-        return defs[0].value
+        return bare(defs[0].value)
 
 
 LUA_INLINE = Tagged("luaInline", "lua-inline", "inline lua")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, MicrosError, Problem
 from micros.lang.merging import Def, body_failed, conflict, force, mismatch, notes_of
-from micros.lang.values import Loc, PathValue, show_path
+from micros.lang.values import Loc, PathValue, bare, show_path
 
 if TYPE_CHECKING:
     from micros.base.where import Where
@@ -41,7 +41,12 @@ class Type:
 
     def valid(self, value: Any) -> bool:
         """Like `accepts`, with the checks that were added."""
-        return self.accepts(value) and (not self.extra or all(check(value) for check in self.extra))
+        return self.accepts(value) and (not self.extra or self.passes(value))
+
+    def passes(self, value: Any) -> bool:
+        """Whether a value passes the checks that were added."""
+        given = bare(value)
+        return all(check(given) for check in self.extra)
 
     def forced(self, loc: Loc, defs: list[Def]) -> list[Def]:
         """The definitions with their values computed. Raises an error of kind `wrong-type` that lists all that are bad."""

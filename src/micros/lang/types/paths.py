@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, error
 from micros.lang.types.base import Type, is_str, not_unique
+from micros.lang.values import bare
 
 if TYPE_CHECKING:
     from micros.lang.evaluation import Evaluation
@@ -75,7 +76,7 @@ class PackageKind(Type):
     def accepts(self, value: Any) -> bool:
         """Whether a value, as far as its outside tells, is of this type."""
         if isinstance(value, Mapping):
-            return value.get("type") == "derivation" and (not self.shell or "shellPath" in value)
+            return bare(value.get("type")) == "derivation" and (not self.shell or "shellPath" in value)
         return not self.shell and isinstance(value, str | PurePath) and _store_path(str(value)) is not None
 
     def fits(self, other: Any) -> bool:
@@ -86,7 +87,7 @@ class PackageKind(Type):
         """One value of computed, valid definitions."""
         if len(defs) > 1:
             raise not_unique(loc, defs)
-        value = defs[0].value
+        value = bare(defs[0].value)
         if isinstance(value, Mapping):
             return value
         path = str(value)
