@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Callable, Mapping
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, MicrosError
 from micros.lang.docs import documentation
-from micros.lang.evaluation import Evaluation, OptionCell
+from micros.lang.evaluation import OptionCell
 from micros.lang.places import place
 from micros.lang.reading import plain
-from micros.lang.values import Wrapper, parse_path, show_path
-from tests.conformance.translate import MODULES_PATH, Scope, module_from, value_from
+from micros.lang.values import Deferred, Wrapper, show_path
+from tests.conformance.expressions import path_from
+from tests.conformance.translate import Scope, evaluations, records
+
+if TYPE_CHECKING:
+    from micros.base.where import Where
+    from micros.lang.evaluation import Evaluation
+    from micros.lang.places import Site
 
 KINDS: dict[str, set[Kind]] = {
     "no-value": {Kind.NO_VALUE},
@@ -42,38 +50,24 @@ KINDS: dict[str, set[Kind]] = {
 }
 
 
-def failures(case: dict[str, Any]) -> list[str]:
-    """A line for each check of a case that does not hold."""
+Roots = Callable[[dict[str, Any], Scope], list[Any]]
+
+
+def failures(case: dict[str, Any], roots: Roots = records) -> list[str]:
+    """A line for each check of a case that does not hold, its modules translated by `roots`."""
     found = []
     for check in case["expect"]:
-        said = failure(case, check)
+        said = failure(case, check, roots)
         if said:
             found.append(f"{case['id']} {check['get']}: {said}")
     return found
 
 
-def evaluations(case: dict[str, Any]) -> tuple[Evaluation, Evaluation]:
-    """The evaluation of a case with its extensions, and the one without."""
-    scope = Scope(case)
-    options = case.get("eval", {})
-    arguments = {name: value_from(one, scope) for name, one in options.get("special_args", {}).items()}
-    if "modules_path" in options:
-        arguments["modules_path"] = MODULES_PATH
-    roots = [module_from(one, scope) for one in [*case.get("shared", []), *case["modules"]]]
-    prefix = tuple(options.get("prefix", ()))
-    base = Evaluation(roots, special_args=arguments, kind=options.get("class"), prefix=prefix)
-    result = base
-    for step in case.get("extend", []):
-        more = {name: value_from(one, scope) for name, one in step.get("special_args", {}).items()}
-        result = result.extended([module_from(one, scope) for one in step.get("modules", [])], more)
-    return result, base
-
-
-def failure(case: dict[str, Any], check: dict[str, Any]) -> str:
+def failure(case: dict[str, Any], check: dict[str, Any], roots: Roots) -> str:
     """What is wrong with a check, or nothing."""
     expected = check.get("error")
     try:
-        value = got(case, check)
+        value = got(case, check, roots)
     except MicrosError as problem:
         return _compared_error(problem, expected) if expected else f"raised {problem.kind}: {problem}"
     except Exception as problem:
@@ -86,34 +80,48 @@ def failure(case: dict[str, Any], check: dict[str, Any]) -> str:
     return "" if _equal(value, check["value"]) else f"gave {value!r}, not {check['value']!r}"
 
 
-def got(case: dict[str, Any], check: dict[str, Any]) -> Any:
+def got(case: dict[str, Any], check: dict[str, Any], roots: Roots) -> Any:
     """What a check reads, computed to the bottom."""
-    evaluation, base = evaluations(case)
-    where = check["get"]
-    path = list(parse_path(where)) if isinstance(where, str) else list(where)
+    evaluation, base = evaluations(case, roots)
+    path = list(path_from(check["get"]))
     if path[0] == "base":
         evaluation, path = base, path[1:]
     section, rest = path[0], tuple(path[1:])
     value: Any
-    if section == "config":
-        value = evaluation.get(rest)
-    elif section == "options":
-        value = _option(evaluation, rest)
-    elif section == "args":
-        value = evaluation.argument(rest[0])
-    elif section == "docs":
-        records = {show_path(tuple(one["loc"])): one for one in documentation(evaluation)}
-        value = records
-        for name in rest:
-            value = value[name]
-    elif section == "graph":
-        evaluation.ready()
-        value = evaluation.graph
-    else:
-        value = evaluation.kind
+    match section:
+        case "config":
+            value = evaluation.get(rest)
+        case "options":
+            value = _option(evaluation, rest)
+        case "args":
+            value = _below(evaluation.argument(rest[0]), rest[1:])
+        case "docs":
+            value = _below({show_path(tuple(one["loc"])): one for one in documentation(evaluation)}, rest)
+        case "graph":
+            evaluation.ready()
+            value = _below(evaluation.graph, rest)
+        case "type":
+            value = _below(evaluation.type, rest)
+        case _:
+            value = evaluation.kind
     if check.get("fn") == "keys":
         return sorted(list[Any](value))
-    return plain(value)
+    value = str(value) if isinstance(value, OptionCell) else plain(value)
+    if section == "docs" and path[-1] == "declarations":
+        return [re.sub(r":\d+$", "", one) for one in value]
+    return value
+
+
+def _below(value: Any, path: tuple[str, ...]) -> Any:
+    """What lies at a path in lists, sets and objects."""
+    for name in path:
+        if isinstance(value, list):
+            value = value[int(name.removeprefix("#"))]
+        elif isinstance(value, Mapping):
+            value = value[name]
+        else:
+            value = getattr(value, name)
+    return value
 
 
 def _option(evaluation: Evaluation, path: tuple[str, ...]) -> Any:
@@ -125,36 +133,52 @@ def _option(evaluation: Evaluation, path: tuple[str, ...]) -> Any:
     return node
 
 
-def option_attribute(cell: OptionCell, name: str, *rest: str) -> Any:
+def label(where: Where | Site) -> str:
+    """The name a case gives the module of a place, also where it was written as a TOML file."""
+    name = place(where).file
+    return PurePath(name).stem if name.endswith(".toml") else name
+
+
+def option_attribute(cell: OptionCell, name: str, *rest: str) -> Any:  # noqa: C901 # a row for each attribute
     """An attribute of an option, by the model's name."""
+    value: Any
     match name:
         case "isDefined":
-            return cell.is_defined
+            value = cell.is_defined
         case "highestPrio":
-            return cell.priority
+            value = cell.priority
         case "files":
-            return [place(one.where).file for one in cell.surviving()]
+            value = [label(one.where) for one in cell.surviving()]
         case "definitions":
-            return [_computed(cell, one) for one in cell.surviving()]
+            value = [_computed(cell, one) for one in cell.surviving()]
         case "definitionsWithLocations":
-            return [{"file": place(one.where).file, "value": _computed(cell, one)} for one in cell.surviving()]
+            value = [{"file": label(one.where), "value": _computed(cell, one)} for one in cell.surviving()]
         case "value":
-            return cell.ev.get(cell.node.path)
+            value = cell.ev.get(cell.node.path)
         case "type":
-            return getattr(cell.type, rest[0]) if rest else cell.type
+            value = cell.type
         case "loc":
-            return list(cell.loc)
+            value = list(cell.loc)
         case "declarations":
-            return [where.file for where in cell.declarations]
+            value = [label(where) for where in cell.declarations]
+        case "declarationPositions":
+            value = [{"file": where.file, "line": where.line or None, "column": None} for where in cell.declarations]
         case "default":
-            return cell.option.default
-        case "description" | "example":
-            return cell.option.get(name, None)
+            value = cell.option.default
+            value = value.run(cell.ev) if isinstance(value, Deferred) else value
+        case "description" | "example" | "apply":
+            value = cell.option.get(name, None)
+        case "defaultText" | "relatedPackages":
+            value = cell.option.get({"defaultText": "default_text"}.get(name, "related"), None)
         case "readOnly":
-            return cell.option.read_only
+            value = cell.option.read_only
         case "internal" | "visible":
-            return cell.option.get(name, name == "visible")
-    raise KeyError(name)
+            value = cell.option.get(name, name == "visible")
+        case "_type":
+            value = "option"
+        case _:
+            raise KeyError(name)
+    return _below(value, rest)
 
 
 def _computed(cell: OptionCell, definition: Any) -> Any:

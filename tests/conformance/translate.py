@@ -1,310 +1,227 @@
-"""Case files in the engine's own records: modules, options, types, wrappers and expressions."""
+"""Case files in the engine's own records: modules, options and helpers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from micros.base.errors import Kind, error
 from micros.base.where import Where
-from micros.lang import containers as c
-from micros.lang import records as r
-from micros.lang import types as t
-from micros.lang.evaluation import Evaluation, OptionCell, View
+from micros.lang.api import evaluate
 from micros.lang.modules import Decl, Spec
-from micros.lang.renames import alias, changed, removed, renamed
-from micros.lang.values import At, Deferred, Derived, If, Loc, Merge, Order, Override, PathValue, parse_path
+from micros.lang.renames import alias, changed, merged, removed, renamed, replaced
+from micros.lang.values import Deferred, Merge
+from tests.conformance.expressions import function_from, mentions, now, path_from, value_from
+from tests.conformance.type_forms import type_from
 
 if TYPE_CHECKING:
-    from micros.lang.types import Type
+    from collections.abc import Callable
+
+    from micros.lang.evaluation import Evaluation
 
 MODULES_PATH = "/modules"
-
-SIMPLE: dict[str, Any] = {
-    "bool": t.BOOL, "boolByOr": t.BoolByOr(), "int": t.INT, "uint": t.UINT, "unsigned": t.UINT, "posint": t.POSITIVE,
-    "positive": t.POSITIVE, "u8": t.U8, "u16": t.U16, "u32": t.U32, "s8": t.S8, "s16": t.S16, "s32": t.S32,
-    "port": t.PORT, "float": t.FLOAT, "number": t.NUMBER, "nonneg": t.NON_NEGATIVE, "positiveNumber": t.POSITIVE_NUMBER,
-    "str": t.STR, "nonEmptyStr": t.NON_EMPTY_STR, "singleLineStr": t.SingleLine(), "passwdEntry": t.PASSWD_ENTRY,
-    "lines": t.LINES, "commas": t.COMMAS, "envVar": t.ENV_VAR, "path": t.PATH, "attrs": c.AnyAttrs(),
-    "anything": c.Anything(), "raw": c.RawOpen(), "unspecified": c.UNSPECIFIED, "json": r.JSON, "toml": r.TOML,
-    "yaml": r.YAML, "deferredModule": r.DeferredModule(), "optionType": r.OptionType(), "sink": t.Sink(),
-    "function": t.Scalar("function", "function", callable),
-}  # fmt: skip
+UNKNOWN = Where("<unknown-file>")
 
 
 class Scope:
-    """What an expression may refer to: the case's files and the variables of functions around it."""
+    """What an expression may refer to: the case's files and shared forms, and the variables of functions around it."""
 
     def __init__(self, case: dict[str, Any], variables: dict[str, Any] | None = None) -> None:
         self.case = case
         self.variables = variables or {}
 
     def bound(self, name: str, value: Any) -> Scope:
+        """The same with one more variable."""
         return Scope(self.case, {**self.variables, name: value})
 
-
-def type_from(form: Any, scope: Scope) -> Type:
-    if isinstance(form, str):
-        return SIMPLE[form]  # type: ignore[no-any-return]
-    name, *arguments = form
-    make = TYPES[name]
-    return make(scope, *arguments)  # type: ignore[no-any-return]
-
-
-def _with(function: Any) -> Any:
-    return lambda scope, *forms: function(*(type_from(form, scope) for form in forms))
+    def referred(self, form: Any) -> Any:
+        """The shared form that a form names, or the form itself."""
+        if not isinstance(form, dict):
+            return form
+        shared = self.case.get("shared", {})
+        key = form.get("$shared", form.get("$var"))
+        if "$shared" in form or (isinstance(shared, dict) and key in shared):
+            return shared[key]
+        return form
 
 
-def _submodule_with(scope: Scope, form: dict[str, Any]) -> Type:
-    return r.Submodule(
-        [module_from(one, scope) for one in form["modules"]],
-        special_args={name: value_from(one, scope) for name, one in form.get("special_args", {}).items()},
-        shorthand=form.get("shorthand", True),
-        title=form.get("description"),
-        kind=form.get("class"),
+def evaluations(case: dict[str, Any], roots: Callable[[dict[str, Any], Scope], list[Any]]) -> tuple[Evaluation, Evaluation]:
+    """The evaluation of a case with its extensions, and the one without."""
+    scope = Scope(case)
+    given = case.get("eval", {})
+    arguments = {name: value_from(one, scope) for name, one in given.get("special_args", {}).items()}
+    if "modules_path" in given:
+        arguments["modules_path"] = MODULES_PATH
+    prefix = path_from(given.get("prefix", ()))
+    base = evaluate(
+        roots(case, scope), special_args=arguments, kind=given.get("class"), prefix=prefix, checked=given.get("check", True)
     )
+    result = base
+    for step in case.get("extend", []):
+        more = {name: value_from(one, scope) for name, one in step.get("special_args", {}).items()}
+        at = path_from(step["prefix"]) if "prefix" in step else None
+        result = result.extended([module_from(one, scope) for one in step.get("modules", [])], more, prefix=at)
+    return result, base
 
 
-def _attrs_with(scope: Scope, form: dict[str, Any]) -> Type:
-    return c.AttrsOf(type_from(form["elem"], scope), lazy=form.get("lazy", False), placeholder=form.get("placeholder", "name"))
+def records(case: dict[str, Any], scope: Scope) -> list[Any]:
+    """The modules of a case as the engine's records."""
+    return [module_from(form, scope) for form in modules_of(case)]
 
 
-TYPES: dict[str, Any] = {
-    "listOf": _with(c.ListOf),
-    "nonEmptyListOf": _with(lambda elem: c.ListOf(elem, non_empty=True)),
-    "attrsOf": _with(c.AttrsOf),
-    "lazyAttrsOf": _with(lambda elem: c.AttrsOf(elem, lazy=True)),
-    "attrsWith": _attrs_with,
-    "nullOr": _with(c.NullOr),
-    "either": _with(c.Either),
-    "oneOf": lambda scope, forms: c.one_of([type_from(form, scope) for form in forms]),
-    "uniq": _with(c.Unique),
-    "unique": lambda scope, text, form: c.Unique(type_from(form, scope), str(text)),
-    "functionTo": _with(c.FunctionTo),
-    "attrListOf": _with(c.AttrListOf),
-    "enum": lambda scope, values: t.Enum(values),
-    "between": lambda scope, low, high: t.between(low, high),
-    "strMatching": lambda scope, pattern: t.Matching(pattern),
-    "separatedString": lambda scope, separator: t.Separated(separator),
-    "coercedTo": lambda scope, source, function, target: c.CoercedTo(
-        type_from(source, scope), function_from(function, scope), type_from(target, scope)
-    ),
-    "addCheck": lambda scope, form, function: t.add_check(type_from(form, scope), function_from(function, scope)),
-    "submodule": lambda scope, forms: r.Submodule([module_from(form, scope) for form in forms]),
-    "submoduleWith": _submodule_with,
-    "attrTag": lambda scope, tags: r.AttrTag({name: options_from(form, scope) for name, form in tags.items()}),
-    "deferredModuleWith": lambda scope, forms: r.DeferredModule([module_from(form, scope) for form in forms]),
-}
+def modules_of(case: dict[str, Any]) -> list[Any]:
+    """The modules of a case; shared ones that nothing names come first."""
+    shared = case.get("shared", [])
+    first = shared if isinstance(shared, list) and not mentions(case["modules"], {"$shared"}) else []
+    return [*first, *case["modules"]]
 
 
-def options_from(form: Any, scope: Scope, where: Where | None = None) -> Any:
+def options_from(form: Any, scope: Scope, where: Where = UNKNOWN) -> Any:
+    """A tree of options."""
     if not isinstance(form, dict):
         return form
     if "$type" in form:
-        return type_from(form["$type"], scope)
+        return type_from(form, scope)
     if "$option" in form:
-        return option_from(form["$option"], scope, where or Where("<unknown-file>"))
+        return option_from(form["$option"], scope, where)
+    if "$lit" in form:
+        return form["$lit"]
     return {name: options_from(inner, scope, where) for name, inner in form.items()}
 
 
-def option_from(form: dict[str, Any], scope: Scope, where: Where) -> Decl:
+_ATTRIBUTES = {
+    "description": "description", "read_only": "read_only", "readOnly": "read_only", "internal": "internal",
+    "visible": "visible", "related_packages": "related", "relatedPackages": "related",
+}  # fmt: skip
+_VALUES = {"default": "default", "example": "example", "default_text": "default_text", "defaultText": "default_text"}
+
+
+def option_from(form: dict[str, Any], scope: Scope, where: Where = UNKNOWN) -> Decl:
+    """A declaration."""
     decl = Decl(type_from(form["type"], scope) if "type" in form else None, where=where)
-    for name in ("default", "example"):
-        if name in form:
-            setattr(decl, name, value_from(form[name], scope))
-    for name in ("description", "read_only", "internal", "visible", "default_text"):
-        if name in form:
-            setattr(decl, name, form[name])
-    if "apply" in form:
-        decl.apply = function_from(form["apply"], scope)
+    for name, item in form.items():
+        if name in _VALUES:
+            setattr(decl, _VALUES[name], value_from(item, scope))
+        elif name in _ATTRIBUTES:
+            setattr(decl, _ATTRIBUTES[name], item)
+        elif name == "apply":
+            decl.apply = _apply(item, scope)
+        elif name != "type":
+            raise error(Kind.BAD_DECLARATION, f"an option has no attribute `{name}`", at=where)
     return decl
 
 
+def _apply(form: Any, scope: Scope) -> Any:
+    if mentions(form, {"$cfg", "$arg", "$opt", "$outercfg", "$optset"}):
+        return Deferred(lambda ev: function_from(form, scope, ev))
+    return function_from(form, scope)
+
+
 def module_from(form: Any, scope: Scope) -> Any:
+    """A module: a record, a file of the case, a helper, or another value that stands where a module does."""
+    form = scope.referred(form)
     if not isinstance(form, dict):
         return form
     if "$file" in form:
-        return file_module(form["$file"], scope)
+        return Deferred(lambda ev: file_module(form["$file"], scope))  # not at once: files may import each other
     if "$helper" in form:
-        return helper_from(form)
+        return helper_from(form, scope)
     if any(name.startswith("$") for name in form):
         return value_from(form, scope)
     where = Where(form["file"]) if "file" in form else None
-    imports: Any = [module_from(one, scope) for one in form.get("imports", [])]
+    imported: list[Any] = form.get("imports") or form.get("require") or []
+    imports: Any = [module_from(one, scope) for one in imported]
     if "imports_expr" in form:
         imports = value_from(form["imports_expr"], scope)
+    config, stray = _config(form, scope)
     return Spec(
         file=where,
         key=form.get("key"),
         kind=form.get("class"),
         imports=imports,
         disabled=[value_from(one, scope) for one in form.get("disabled", [])],
-        options=options_from(form.get("options", {}), scope, where),
-        config=value_from(form["config"], scope) if "config" in form else None,
+        options=options_from(form.get("options", {}), scope, where or UNKNOWN),
+        config=config,
         freeform=type_from(form["freeform"], scope) if "freeform" in form else None,
-        stray=next(iter(form.get("extra", {})), None),
+        stray=stray,
     )
 
 
-def file_module(name: str, scope: Scope) -> Spec:
+def _config(form: dict[str, Any], scope: Scope) -> tuple[Any, str | None]:
+    """What a module defines, and the key it should not have."""
+    parts = [form[name] for name in ("config", "config_expr") if name in form]
+    short = form.get("shorthand")
+    if isinstance(short, dict):
+        parts.append(short)
+    extra = dict(form.get("extra", {}))
+    metas = [container.pop("meta") for container in (extra, dict(form)) if "meta" in container]
+    stray = None
+    if extra:
+        if ("config" in form or "options" in form) and not short:
+            stray = next(iter(extra))
+        else:
+            parts.append(extra)
+    values = [value_from(part, scope) for part in parts] + [{"meta": value_from(meta, scope)} for meta in metas]
+    return (None if not values else values[0] if len(values) == 1 else Merge(values)), stray
+
+
+def file_module(name: Any, scope: Scope) -> Spec:
     """A module of the case's files, named by its path."""
-    spec: Spec = module_from(scope.case["files"][name], scope)
-    spec.key = f"{MODULES_PATH}/{name}.nix"
+    files = scope.case["files"]
+    form = files[int(name)] if isinstance(files, list) else files[str(name)]
+    spec: Spec = module_from(form, scope)
+    text = str(name)
+    spec.key = f"{MODULES_PATH}/{text if text.endswith('.nix') else text + '.nix'}"
     spec.file = spec.file or Where(spec.key)
     return spec
 
 
-def helper_from(form: dict[str, Any]) -> Spec:
-    old, new = tuple(form["from"]), tuple(form.get("to", ()))
-    match form["$helper"]:
-        case "renamed":
-            return renamed(old, new)
-        case "alias":
-            return alias(old, new)
-        case "removed":
-            return removed(old, form.get("text", ""))
-        case "changed":
-            return changed(old, new, lambda value: value)
-    raise ValueError(form["$helper"])
+_HELPER_KEYS = {"$helper", "from", "to", "text", "condition", "since", "since_release", "oldest_supported", "file", "visible"}
 
 
-def function_from(form: Any, scope: Scope) -> Any:
-    return value_from(form, scope)
+def helper_from(form: dict[str, Any], scope: Scope) -> Spec:
+    """A module that renames, merges or removes options."""
+    given = form["from"]
+    many = isinstance(given, list) and bool(given) and isinstance(given[0], list)
+    olds = [path_from(one) for one in given] if many else [path_from(given)]
+    new = path_from(form.get("to", ()))
+    condition = value_from(form.get("condition", True), scope)
+    function = next((item for name, item in form.items() if name not in _HELPER_KEYS), None)
+    kind = form["$helper"].lower()
+    if kind.startswith("removed"):
+        return removed(olds[0], form.get("text", ""))
+    if kind.startswith("alias"):
+        return alias(olds[0], new, condition=condition)
+    if kind.startswith("renamed"):
+        since = form.get("since", form.get("since_release", ""))
+        return renamed(olds[0], new, condition=condition, since=since, oldest_supported=form.get("oldest_supported", ""))
+    if function is not None and (many or _reads_config(function, olds[0])):
+        return replaced(olds, new, lambda ev: _of_config(function, scope, ev))
+    if many:
+        return merged(olds, new, lambda values: values)
+    return changed(olds[0], new, function_from(function, scope) if function is not None else lambda value: value)
 
 
-PRIORITIES = {"$force": 50, "$default": 1000, "$optdefault": 1500, "$vm": 10, "$image": 60}
-ORDERS = {"$before": 500, "$after": 1500}
+def _reads_config(form: Any, old: tuple[str, ...]) -> bool:
+    """Whether a function takes the whole configuration, as the model's does: it reads the old path from it."""
+    if mentions(form, {"$cfg"}):
+        return True
+    found = [form]
+    while found:
+        item = found.pop()
+        if isinstance(item, dict):
+            inner = item.get("$get")
+            if isinstance(inner, list) and inner[1] == old[0]:
+                return True
+            found += item.values()
+        elif isinstance(item, list):
+            found += item
+    return False
 
 
-def value_from(form: Any, scope: Scope) -> Any:
-    """A value of a case: data, a wrapper, or a deferred expression."""
-    if isinstance(form, list):
-        return [value_from(item, scope) for item in form]
-    if not isinstance(form, dict):
-        return form
-    name = next((key for key in form if key.startswith("$")), None)
-    if name is None:
-        return {key: value_from(item, scope) for key, item in form.items()}
-    inner = form[name]
-    if name in PRIORITIES:
-        return Override(PRIORITIES[name], value_from(inner, scope))
-    if name in ORDERS:
-        return Order(ORDERS[name], value_from(inner, scope))
-    make = DIRECT.get(name)
-    if make is not None:
-        return make(form, inner, scope)
-    run = EXPRESSIONS[name]
-    return Deferred(lambda ev: run(form, inner, scope, ev))
+def _of_config(form: Any, scope: Scope, ev: Evaluation) -> Any:
+    if isinstance(form, dict) and "$fn" in form:
+        return function_from(form, scope, ev)(ev.config)
+    return now(form, scope, ev)
 
 
-def _function(form: dict[str, Any], inner: Any, scope: Scope) -> Any:
-    if not isinstance(form.get("body"), dict | list):
-        return lambda _argument: form.get("body")
-    return lambda argument: _now(form["body"], scope.bound(inner, argument), None)
-
-
-def _mapping(form: dict[str, Any], scope: Scope) -> Any:
-    """The function beside a path."""
-    for name, item in form.items():
-        if not name.startswith("$"):
-            return function_from(item, scope)
-    return None
-
-
-DIRECT: dict[str, Any] = {
-    "$if": lambda form, inner, scope: If(value_from(inner, scope), value_from(form["then"], scope)),
-    "$merge": lambda form, inner, scope: Merge([value_from(item, scope) for item in inner]),
-    "$prio": lambda form, inner, scope: Override(inner, value_from(form["v"], scope)),
-    "$order": lambda form, inner, scope: Order(inner, value_from(form["v"], scope)),
-    "$at": lambda form, inner, scope: At(Where(inner), value_from(form["v"], scope)),
-    "$fn": _function,
-    "$alias": lambda form, inner, scope: Derived(_path(inner)),
-    "$derived": lambda form, inner, scope: Derived(_path(inner), _mapping(form, scope)),
-    "$path": lambda form, inner, scope: PathValue(inner),
-    "$module": lambda form, inner, scope: module_from(inner, scope),
-    "$lit": lambda form, inner, scope: inner,
-    "$type": lambda form, inner, scope: type_from(inner, scope),
-    "$option": lambda form, inner, scope: option_from(inner, scope, Where("<unknown-file>")),
-}
-
-
-def _now(form: Any, scope: Scope, ev: Evaluation | None) -> Any:
-    """The value of an expression, computed at once."""
-    value = value_from(form, scope)
-    return _run(value, ev)
-
-
-def _run(value: Any, ev: Evaluation | None) -> Any:
-    while type(value) is Deferred:
-        value = value.run(ev)
-    if isinstance(value, list):
-        return [_run(item, ev) for item in value]
-    return value
-
-
-class FailureError(Exception):
-    """What `$fail` raises."""
-
-
-def _fail(form: Any, inner: Any, scope: Scope, ev: Any) -> Any:
-    raise FailureError(inner)
-
-
-def _path(inner: Any) -> Loc:
-    return tuple(inner) if isinstance(inner, list) else parse_path(inner)
-
-
-def _text(value: Any) -> str:
-    return "true" if value is True else "" if value in (False, None) and value != 0 else str(value)
-
-
-def _has(form: Any, inner: Any, scope: Scope, ev: Any) -> bool:
-    name = inner[1]
-    if name == "_type":
-        value = _now(inner[0], scope, ev)
-        from micros.lang.values import Wrapper
-
-        return isinstance(value, Wrapper) or (hasattr(value, "__contains__") and name in value)
-    return name in _now(inner[0], scope, ev)
-
-
-def _extend(form: Any, inner: Any, scope: Scope, ev: Evaluation) -> Any:
-    extended = ev.argument("extendModules")([module_from(one, scope) for one in inner])
-    section, *path = parse_path(form.get("get", "config"))
-    return extended.config.lookup(tuple(path)) if section == "config" else extended
-
-
-def _option_attribute(form: Any, inner: Any, scope: Scope, ev: Evaluation) -> Any:
-    from tests.conformance.checks import option_attribute
-
-    node: Any = ev.options
-    for name in _path(inner):
-        node = node[name]
-    assert isinstance(node, OptionCell)
-    return option_attribute(node, form["attr"]) if "attr" in form else node
-
-
-def _get(form: Any, inner: Any, scope: Scope, ev: Evaluation) -> Any:
-    value = _now(inner[0], scope, ev)
-    return value.lookup((inner[1],)) if isinstance(value, View) else value[inner[1]]
-
-
-EXPRESSIONS: dict[str, Any] = {
-    "$cfg": lambda form, inner, scope, ev: ev.config.lookup(_path(inner)) if inner else ev.config,
-    "$outercfg": lambda form, inner, scope, ev: ev.parent.config.lookup(_path(inner)),
-    "$opt": _option_attribute,
-    "$optset": lambda form, inner, scope, ev: ev.option_names(),
-    "$arg": lambda form, inner, scope, ev: ev.argument(inner),
-    "$call": lambda form, inner, scope, ev: _now(inner[0], scope, ev)(*(_now(one, scope, ev) for one in inner[1:])),
-    "$var": lambda form, inner, scope, ev: scope.variables[inner],
-    "$cat": lambda form, inner, scope, ev: "".join(_text(_now(one, scope, ev)) for one in inner),
-    "$add": lambda form, inner, scope, ev: _now(inner[0], scope, ev) + _now(inner[1], scope, ev),
-    "$tostr": lambda form, inner, scope, ev: _text(_now(inner, scope, ev)),
-    "$toint": lambda form, inner, scope, ev: int(_now(inner, scope, ev)),
-    "$eq": lambda form, inner, scope, ev: t.same(_now(inner[0], scope, ev), _now(inner[1], scope, ev)),
-    "$lt": lambda form, inner, scope, ev: _now(inner[0], scope, ev) < _now(inner[1], scope, ev),
-    "$cond": lambda form, inner, scope, ev: _now(inner[1] if _now(inner[0], scope, ev) else inner[2], scope, ev),
-    "$has": _has,
-    "$get": _get,
-    "$fail": _fail,
-    "$extend_self": _extend,
-    "$submodule_eval": lambda form, inner, scope, ev: Evaluation([module_from(one, scope) for one in inner]),
-}
+__all__ = ["MODULES_PATH", "Scope", "evaluations", "module_from", "modules_of", "option_from", "records"]

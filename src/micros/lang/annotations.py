@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NewType, Union, get_args, get_origin
 from micros.base.errors import Kind, error
 from micros.lang import types as kinds
 from micros.lang.containers import Anything, AttrsOf, FunctionTo, ListOf, NullOr, RawOpen, one_of
+from micros.lang.formats import Format
 from micros.lang.records import Submodule
 from micros.lang.types import Leaf, Type
 
@@ -47,7 +48,7 @@ NonEmptyStr = Annotated[str, kinds.NON_EMPTY_STR]
 _LEAVES: dict[Any, Type] = {
     bool: kinds.BOOL,
     int: kinds.INT,
-    float: kinds.FLOAT,
+    float: kinds.NUMBER,
     str: kinds.STR,
     Path: kinds.PATH,
     PurePath: kinds.PATH,
@@ -186,18 +187,36 @@ def _hashable(value: Any) -> bool:
 
 
 def _annotated(base: Any, extras: tuple[Any, ...]) -> Type:
+    """The type of a base with what is said about it; a range or pattern of `T | None` is one of T."""
     result = type_of(base)
     for extra in extras:
         if isinstance(extra, Type):
             result = extra
-        elif isinstance(extra, Range):
-            result = kinds.Number(extra.low, extra.high, real=base is float)
-        elif isinstance(extra, Pattern):
-            result = kinds.Matching(extra.pattern, extra.description)
+        elif isinstance(extra, Format):
+            result = extra.type
+        elif isinstance(extra, Range | Pattern):
+            result = _narrowed(result, extra)
         elif callable(extra):
             check: Callable[[Any], Any] = extra
             result = kinds.add_check(result, check)
     return result
+
+
+def _narrowed(kind: Type, extra: Range | Pattern) -> Type:
+    if isinstance(kind, NullOr):
+        return NullOr(_narrowed(kind.elem, extra))
+    if isinstance(extra, Range):
+        narrow = kinds.Number(extra.low, extra.high, real=isinstance(kind, kinds.Number) and kind.real)
+        if not isinstance(kind, kinds.Number):
+            raise TypeError(f"a range is one of numbers, not of {kind.description}")
+    else:
+        if kind.name != "str":
+            raise TypeError(f"a pattern is one of texts, not of {kind.description}")
+        return kinds.Matching(extra.pattern, extra.description)
+    united = kind.unite(narrow)
+    if united is None:
+        raise TypeError(f"no number is {kind.description} and within this range")
+    return united
 
 
 def _union(arguments: tuple[Any, ...]) -> Type:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, error
@@ -11,6 +12,7 @@ from micros.lang.modules import Decl
 
 if TYPE_CHECKING:
     from micros.lang.evaluation import Evaluation
+    from micros.lang.tree import Node
 
 
 def argument(ev: Evaluation, name: str) -> Any:
@@ -67,7 +69,7 @@ def module_options(ev: Evaluation) -> dict[str, Any]:
 def own_declarations() -> dict[str, Decl]:
     """Their declarations, for documentation."""
     from micros.lang.containers import AttrsOf, NullOr, RawOpen
-    from micros.lang.records import OptionType
+    from micros.lang.module_types import OptionType
     from micros.lang.types import BOOL
 
     raw = AttrsOf(RawOpen(), lazy=True)
@@ -81,13 +83,26 @@ def own_declarations() -> dict[str, Decl]:
     }
 
 
+@cache
+def own_node() -> Node:
+    """The place `_module` of every evaluation, where its own options are."""
+    from micros.lang.tree import Node
+
+    top = Node(("_module",))
+    for name, decl in own_declarations().items():
+        node = top.children[name] = Node(("_module", name))
+        node.decls.append(decl)
+    return top
+
+
 _OWN: dict[str, Any] = {
     "config": lambda ev: ev.config,
     "options": lambda ev: ev.options,
     "specialArgs": lambda ev: ev.special_args,
     "extendModules": lambda ev: ev.extended,
-    "_prefix": lambda ev: ev.prefix,
+    "moduleType": lambda ev: ev.type,
+    "_prefix": lambda ev: list(ev.prefix),
     "_class": lambda ev: ev.kind,
 }
 
-__all__ = ["argument", "module_args", "module_options", "own_declarations"]
+__all__ = ["argument", "module_args", "module_options", "own_declarations", "own_node"]

@@ -14,6 +14,7 @@ from micros.lang.cells import DONE, FAILED, NEW, RUNNING, Cell, Runtime
 from micros.lang.merging import (
     Def,
     body_failed,
+    compute,
     discharge,
     empty_or_error,
     notes_of,
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
     from micros.base.where import Where
     from micros.lang.types import Type
 
-
 M = TypeVar("M")
+
+FREEING = 4
+"""The state of an evaluation while its undeclared options are found, beside those of a cell."""
 
 
 class OptionCell(Cell):
@@ -80,8 +83,9 @@ class OptionCell(Cell):
         value = option.type.merge(self.ev, self.loc, found) if found else empty_or_error(self.ev, self.loc, option.type)
         if option.apply is None:
             return value
+        apply = compute(option.apply, self.ev, self.loc) if type(option.apply) is Deferred else option.apply
         try:
-            return option.apply(value)
+            return apply(value)
         except MicrosError:
             raise
         except Exception as problem:
@@ -100,6 +104,9 @@ class OptionCell(Cell):
         if len(found) > 1:
             notes = tuple(notes_of(found, self.loc))
             raise MicrosError(Problem(Kind.READ_ONLY, f"`{show_path(self.loc)}` is read-only and set several times", notes))
+
+    def __str__(self) -> str:
+        return show_path(self.loc)
 
     # what `options` shows
     @property
@@ -225,6 +232,12 @@ class Evaluation:
             return
         if self.state == FAILED and self.failure is not None:
             raise self.failure
+        if self.state == FREEING:
+            raise error(
+                Kind.CYCLE,
+                f"which undeclared options `{show_path(self.prefix) or 'config'}` has depends on a value of its own `config`",
+                hint="the type of undeclared options is an eager one: without the condition, or as lazyAttrsOf, it is known",
+            )
         if self.state == RUNNING:
             raise error(
                 Kind.CYCLE,
@@ -337,11 +350,21 @@ class Evaluation:
         if self.spreading is None or not self.spreading.has_freeform:
             return {}
         if self._freeform is UNSET:
-            self._freeform = self.spreading.freeform_value()
+            self._freeform = self._undeclared()
         value = self._freeform
         for name in path:
             value = value.get(name, {}) if isinstance(value, Mapping) else {}
         return value if isinstance(value, Mapping) else {}
+
+    def _undeclared(self) -> Any:
+        """The undeclared options. Where their type is eager, which there are is known only once all conditions are."""
+        assert self.spreading is not None
+        lazy = getattr(self.spreading.freeform_type(), "lazy", False)
+        self.state = DONE if lazy else FREEING
+        try:
+            return self.spreading.freeform_value()
+        finally:
+            self.state = DONE
 
     def unknown(self, path: Loc) -> MicrosError:
         """The error of reading something that is not declared."""
@@ -390,10 +413,20 @@ class Evaluation:
 
         return self.extended([as_root(module) for module in more])
 
-    def extended(self, more: list[Any], special_args: Mapping[str, Any] | None = None) -> Evaluation:
-        """Like `extend`, with more special arguments."""
+    def extended(
+        self, more: list[Any], special_args: Mapping[str, Any] | None = None, *, prefix: Loc | None = None
+    ) -> Evaluation:
+        """Like `extend`, with more special arguments, or below another prefix."""
         arguments = {**self.special_args, **(special_args or {})}
-        return type(self)([*self.roots, *more], prefix=self.prefix, special_args=arguments, kind=self.kind)
+        at = self.prefix if prefix is None else prefix
+        return self.__class__([*self.roots, *more], prefix=at, special_args=arguments, kind=self.kind, checked=self.checked)
+
+    @property
+    def type(self) -> Type:
+        """These modules as the type of an option: a record."""
+        from micros.lang.records import Submodule
+
+        return Submodule(list(self.roots), special_args=self.special_args, shorthand=False, kind=self.kind)
 
 
 def declare_all(root: Node, members: list[Met], prefix: Loc) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, MicrosError, Note, Problem
 from micros.base.where import Where
-from micros.lang.merging import body_failed
+from micros.lang.merging import body_failed, holds
 from micros.lang.places import place
 from micros.lang.reading import problems_in
 from micros.lang.values import show_path
@@ -48,6 +48,7 @@ def all_warnings(ev: Evaluation) -> list[str]:
     """Uses of old names, then what `@warns` methods say."""
     ev.ready()
     found = [renamed_warning(ev, node) for node in _nodes(ev.root) if _warns(ev, node)]
+    found += [_deprecation(ev, node, text) for node in _nodes(ev.root) if (text := _type_deprecated(node))]
     for _, text, _ in _said(ev, "warns"):
         found.append(text)
     return found
@@ -61,15 +62,27 @@ def _nodes(node: Node) -> Iterator[Node]:
 
 
 def _warns(ev: Evaluation, node: Node) -> bool:
-    return node.decls[0].warn and bool(ev.cell(node).surviving())
+    decl = node.decls[0]
+    if not decl.warn or not ev.cell(node).is_defined:
+        return False
+    return holds(decl.condition, ev, ev.prefix + node.path, decl.where)
+
+
+def _type_deprecated(node: Node) -> str:
+    return next((decl.type.deprecated for decl in node.decls if decl.type is not None and decl.type.deprecated), "")
+
+
+def _deprecation(ev: Evaluation, node: Node, text: str) -> str:
+    files = ", ".join(str(decl.where) for decl in node.decls)
+    return f"the type of the option `{show_path(ev.prefix + node.path)}`, declared in {files}, is deprecated: {text}"
 
 
 def renamed_warning(ev: Evaluation, node: Node) -> str:
     """The warning about an old name that is in use."""
     decl = node.decls[0]
     files = ", ".join(dict.fromkeys(str(place(one.where)) for one in ev.cell(node).surviving()))
-    new = show_path(ev.prefix + (decl.redirect or ()))
-    changed = " and its type has changed" if decl.convert is not None else ""
+    new = show_path(ev.prefix + (decl.redirect or decl.replaced_by or ()))
+    changed = " and its type has changed" if decl.convert is not None or decl.replaced_by is not None else ""
     return f"the option `{show_path(ev.prefix + node.path)}` set in {files} was renamed to `{new}`{changed}"
 
 

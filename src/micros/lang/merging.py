@@ -60,11 +60,22 @@ def compute(value: Deferred, env: Evaluation, loc: Loc, where: Where | Site | No
     while type(result) is Deferred:
         try:
             result = result.run(env)
-        except MicrosError:
+        except MicrosError as problem:
+            if problem.kind is Kind.MISSING_ARGUMENT and not problem.places and where is not None:
+                raise _asked(problem, env, where) from None
             raise
         except Exception as problem:
             raise body_failed(problem, loc, where) from problem
     return result
+
+
+def _asked(problem: MicrosError, env: Evaluation, where: Where | Site) -> MicrosError:
+    """The error of a missing argument, with the module that asked for it."""
+    asking = place(where)
+    keys = [met.key for met in env.members if place(met.file).file == asking.file]
+    note = Note(asking, f"asked for by module `{keys[0]}`" if keys else "asked for here")
+    first = problem.problems[0]
+    return MicrosError(Problem(first.kind, first.message, (note,), first.hint))
 
 
 def body_failed(problem: Exception, loc: Loc, where: Where | Site | None) -> MicrosError:
@@ -109,10 +120,13 @@ def derived(value: Derived, where: Where | Site, env: Evaluation) -> list[Def]:
     """What a derived definition stands for; nothing where the other option has no definition."""
     function, path = value.function, value.path
     found = env.option_at(path).surviving()
-    if function is None or not found:
-        return [Def(one.value, one.where, one.env, one.priority, one.order) for one in found]
+    if not found:
+        return []
+    priority = found[0].priority if value.priority is None else value.priority
+    if function is None:
+        return [Def(one.value, one.where, one.env, priority, one.order) for one in found]
     mapped = Deferred(lambda ev: function(ev.config.lookup(path)))
-    return [Def(mapped, where, env, found[0].priority)]
+    return [Def(mapped, where, env, priority)]
 
 
 def _unplaced(value: Any) -> Any:

@@ -7,6 +7,7 @@ with all that only it imports.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, error
@@ -29,11 +30,17 @@ UNKNOWN = Where("<unknown-file>")
 
 
 class Decl:
-    """One declaration of an option. `redirect` makes it another name of the option at that path."""
+    """One declaration of an option.
+
+    `redirect` makes it another name of the option at that path, where `condition` holds; `replaced_by` names the option
+    that is computed from it; `silent` options are in no listing.
+    """
+
+    _type = "option"
 
     __slots__ = (
-        "apply", "convert", "default", "default_text", "description", "example", "internal", "read_only", "redirect",
-        "related", "removed", "silent", "type", "visible", "warn", "where",
+        "apply", "condition", "convert", "default", "default_text", "description", "example", "internal", "read_only",
+        "redirect", "related", "removed", "replaced_by", "silent", "type", "visible", "warn", "where",
     )  # fmt: skip
 
     def __init__(
@@ -51,6 +58,8 @@ class Decl:
         visible: bool | str | None = None,
         related: Any = UNSET,
         redirect: Loc | None = None,
+        replaced_by: Loc | None = None,
+        condition: Any = True,
         warn: bool = False,
         convert: Callable[[Any], Any] | None = None,
         removed: str | None = None,
@@ -60,6 +69,7 @@ class Decl:
         self.example, self.description, self.apply, self.read_only = example, description, apply, read_only
         self.internal, self.visible, self.related = internal, visible, related
         self.redirect, self.warn, self.convert, self.removed, self.silent = redirect, warn, convert, removed, silent
+        self.replaced_by, self.condition = replaced_by, condition
 
 
 class Spec:
@@ -92,6 +102,36 @@ class Spec:
     def static(self) -> bool:
         """Whether it can be declared once for many evaluations."""
         return self.imports == [] and not self.disabled and self.kind is None and self.stray is None
+
+
+_LONG = ("_file", "_class", "key", "disabledModules", "imports", "options", "config", "meta", "freeformType")
+
+
+def spec_of(value: Mapping[str, Any], file: Where | Site | None = None) -> Spec:
+    """The record of a module that is a set.
+
+    With `config` or `options` it is in the long form and has no keys of its own beside those of a module; without, what is
+    no such key is its configuration. `require` is an old name of `imports`.
+    """
+    known = {name: value[name] for name in _LONG if name in value}
+    rest = {name: item for name, item in value.items() if name not in _LONG}
+    long = "config" in known or "options" in known
+    imports = known.get("imports", [])
+    config: Any = known.get("config") if long else {name: item for name, item in rest.items() if name != "require"}
+    if not long:
+        imports = [*_listed(imports), *_listed(rest.get("require", []))] if "require" in rest else imports
+    if "meta" in known:
+        config = Merge([config or {}, {"meta": known["meta"]}])
+    return Spec(
+        file=Where(str(known["_file"])) if "_file" in known else file,
+        key=known.get("key"), kind=known.get("_class"), imports=imports, disabled=known.get("disabledModules"),
+        options=known.get("options"), config=config, freeform=known.get("freeformType"),
+        stray=next(iter(rest), None) if long else None,
+    )  # fmt: skip
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 class Met:
@@ -163,10 +203,10 @@ def as_spec(ev: Evaluation, thing: Any, label: Where | Site) -> Spec:
         if tag == "configuration":
             hint = "this is an evaluated configuration: only import the modules that make up the configuration"
         elif tag == "flake":
-            hint = "pick one of the modules the flake offers"
+            hint = "pick one of the modules the flake offers, such as its nixosModules.default"
         raise error(Kind.BAD_MODULE, f"a value of kind {tag!r} stands where a module is expected{at}", at=where, hint=hint)
     if isinstance(thing, dict):
-        return Spec(config=thing)
+        return spec_of(thing)
     if isinstance(thing, list | tuple):
         raise error(Kind.BAD_MODULE, f"a list stands where a module is expected{at}: one level too many", at=where)
     raise error(Kind.BAD_MODULE, f"{show_value(thing)} does not look like a module{at}", at=where)
@@ -177,7 +217,7 @@ def _fits(ev: Evaluation, found: Met) -> None:
     if spec.stray is not None:
         raise error(
             Kind.BAD_MODULE,
-            f"module {found.key} has the unsupported attribute `{spec.stray}`",
+            f"module `{found.key}` has the unsupported attribute `{spec.stray}`",
             at=where,
             hint="beside `config` and `options` a module has no keys of its own; move it into `config`",
         )
@@ -191,25 +231,45 @@ def _fits(ev: Evaluation, found: Met) -> None:
 
 
 def _disabled(ev: Evaluation, met: dict[str, Met]) -> set[str]:
+    """Keys of the modules that any module disables, itself disabled or not."""
     gone: set[str] = set()
-    base = str(ev.special_args.get("modules_path", ""))
+    base = str(ev.special_args.get("modules_path", ev.special_args.get("modulesPath", "")))
     for found in met.values():
         for item in found.spec.disabled:
             if type(item) is Deferred:
-                item = compute(item, ev, ("disabled",), found.file)
-            if isinstance(item, Spec):
-                item = {"key": item.key} if item.key else {}
-            if isinstance(item, Mapping):
-                if "key" not in item:
-                    raise error(Kind.BAD_MODULE, "a disabled module has no `key`", at=place(found.file))
-                gone.add(str(item["key"]))
-            else:
-                text = str(item)
-                gone.add(text if text.startswith("/") or not base else f"{base}/{text}")
+                item = compute(item, ev, ("disabledModules",), found.file)
+            gone.add(_disabled_key(item, base, found))
     return gone
 
 
-def _graph(met: dict[str, Met], key: str, gone: set[str]) -> dict[str, Any]:
+def _disabled_key(item: Any, base: str, found: Met) -> str:
+    where = place(found.file)
+    if isinstance(item, Spec):
+        item = {"key": item.key} if item.key else {}
+    if isinstance(item, type) and hasattr(item, "__micros_module__"):
+        item = {"key": item.__micros_module__().key}
+    if isinstance(item, Mapping):
+        text, key = item.get("outPath"), item.get("key")
+        if text is None and key is None:
+            raise error(
+                Kind.BAD_MODULE,
+                f"a module that {where} disables has no `key`",
+                at=where,
+                hint="name it by its path, or by the `key` it gives itself",
+            )
+        if text is not None and key is not None and str(text) != str(key):
+            message = f"a module that {where} disables is {text} by its path, but {key} by its `key`"
+            raise error(Kind.BAD_MODULE, message, at=where, hint="say only one of them")
+        return str(key if key is not None else text)
+    if isinstance(item, str | PurePath):
+        text = str(item)
+        return text if text.startswith("/") or not base else f"{base}/{text}"
+    raise error(Kind.BAD_MODULE, f"{where} disables {show_value(item)}, which is no module", at=where)
+
+
+def _graph(met: dict[str, Met], key: str, gone: set[str], above: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A module and its imports; one that imports itself again is shown without them."""
     found = met[key]
-    children = [_graph(met, child, gone) for child in found.imports]
+    inside = (*above, key)
+    children = [] if key in above else [_graph(met, child, gone, inside) for child in found.imports]
     return {"key": key, "file": str(place(found.file)), "imports": children, "disabled": key in gone}

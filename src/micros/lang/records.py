@@ -1,24 +1,24 @@
-"""Types that hold modules: records (submodules), tagged unions of options, modules as values, types as values."""
+"""Types whose values are configurations of their own: records (submodules), and one of several named options."""
 
-# ruff: noqa: ARG002 - methods of types take what any type may need
 from __future__ import annotations
 
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, error
 from micros.lang.containers import as_mapping, is_set
+from micros.lang.data import load_file
 from micros.lang.merging import Def, conflict, merge_definitions
-from micros.lang.modules import Decl, Spec
-from micros.lang.places import place
+from micros.lang.modules import Decl, Spec, spec_of
 from micros.lang.tree import Node, bare
 from micros.lang.types import Type, phrase
-from micros.lang.values import Loc, show_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from micros.base.where import Where
     from micros.lang.evaluation import Evaluation
+    from micros.lang.values import Loc
 
 
 class Submodule(Type):
@@ -33,7 +33,7 @@ class Submodule(Type):
         modules: list[Any],
         *,
         special_args: Mapping[str, Any] | None = None,
-        shorthand: bool = True,
+        shorthand: bool | None = True,
         title: str | None = None,
         kind: str | None = None,
     ) -> None:
@@ -49,10 +49,11 @@ class Submodule(Type):
         """What it is called: its title, or whether it is open to other names."""
         if self.title is not None:
             return self.title
-        for spec in self.specs() or ():
-            if spec.freeform is not None:
-                return f"open submodule of {phrase(spec.freeform, 'noun', 'composite')}"
-        return "submodule"
+        inner = self.evaluation(None, (), [], checked=False)
+        inner.ready()
+        assert inner.spreading is not None
+        freeform = inner.spreading.freeform_type()
+        return "submodule" if freeform is None else f"open submodule of {phrase(freeform, 'noun', 'composite')}"
 
     @property
     def submodules(self) -> list[Any] | None:
@@ -80,7 +81,7 @@ class Submodule(Type):
 
     def accepts(self, value: Any) -> bool:
         """Whether a value, as far as its outside tells, is of this type."""
-        return is_set(value) or isinstance(value, Spec) or hasattr(value, "__micros_value__") or _is_module(value)
+        return is_module_value(value)
 
     def with_modules(self, specs: list[Any]) -> Submodule:
         """The same record with more modules."""
@@ -103,13 +104,13 @@ class Submodule(Type):
             raise error(Kind.BAD_DECLARATION, f"a record of class {self.kind!r} and one of class {other.kind!r} meet")
         if self.title is not None and other.title is not None and self.title != other.title:
             return None
-        if self.shorthand != other.shorthand:
-            return None
+        if self.shorthand is not None and other.shorthand is not None and self.shorthand != other.shorthand:
+            raise error(Kind.BAD_DECLARATION, "a record whose definitions are values only meets one whose may be modules")
         modules = [*self.modules, *(module for module in other.modules if module not in self.modules)]
         return Submodule(
             modules,
             special_args={**self.special_args, **other.special_args},
-            shorthand=self.shorthand,
+            shorthand=self.shorthand if self.shorthand is not None else other.shorthand,
             title=self.title or other.title,
             kind=self.kind or other.kind,
         )
@@ -122,15 +123,16 @@ class Submodule(Type):
         """One value of computed, valid definitions."""
         return self.evaluation(ev, loc, defs).config
 
-    def evaluation(self, ev: Evaluation | None, loc: Loc, defs: list[Def], *, checked: bool = True) -> Evaluation:
-        """The record's own evaluation of these definitions."""
+    def evaluation(
+        self, ev: Evaluation | None, loc: Loc, defs: list[Def], *, checked: bool = True, name: str | None = None
+    ) -> Evaluation:
+        """The record's own evaluation of these definitions. Its argument `name` is the last part of its path."""
         from micros.lang.evaluation import Evaluation as Inner
         from micros.lang.evaluation import template_of
 
-        name = loc[-1] if loc else ""
-        arguments = {"name": name, **self.special_args}
+        arguments = {"name": name if name is not None else loc[-1] if loc else "", **self.special_args}
         specs = self.specs()
-        if specs is not None and all(_is_data(definition.value, self.shorthand) for definition in defs):
+        if specs is not None and all(self._is_data(definition.value) for definition in defs):
             template = self._template
             if template is None:
                 template = self._template = template_of(specs, loc)
@@ -141,35 +143,46 @@ class Submodule(Type):
         roots = [*self.modules, *(self._as_spec(definition) for definition in defs)]
         return Inner(roots, prefix=loc, special_args=arguments, kind=self.kind, parent=ev, checked=checked)
 
+    def _is_data(self, value: Any) -> bool:
+        if isinstance(value, Spec | PurePath) or is_module(value):
+            return False
+        return bool(self.shorthand) or not _MODULE_KEYS & set(as_mapping(value))
+
     def _as_spec(self, definition: Def) -> Spec:
         value = definition.value
-        if isinstance(value, Spec) or _is_module(value):
+        spec: Spec
+        if isinstance(value, PurePath):
+            spec = load_file(Path(value))
+        elif isinstance(value, Spec) or is_module(value):
             spec = value if isinstance(value, Spec) else value.__micros_module__()
-            return Spec(
-                file=spec.file or definition.where, key=spec.key, kind=spec.kind, imports=spec.imports,
-                disabled=spec.disabled, options=spec.options, config=spec.config, freeform=spec.freeform, env=spec.env,
-            )  # fmt: skip
-        value = as_mapping(value)
-        if not self.shorthand and ("config" in value or "options" in value):
-            return Spec(
-                file=definition.where, config=value.get("config"), options=value.get("options"),
-                imports=value.get("imports"), env=definition.env,
-            )  # fmt: skip
-        return Spec(file=definition.where, config=value, env=definition.env)
+        elif self.shorthand:
+            return Spec(file=definition.where, config=as_mapping(value), env=definition.env)
+        else:
+            spec = spec_of(as_mapping(value), definition.where)
+            spec.env = definition.env
+        return Spec(
+            file=spec.file or definition.where, key=spec.key, kind=spec.kind, imports=spec.imports, stray=spec.stray,
+            disabled=spec.disabled, options=spec.options, config=spec.config, freeform=spec.freeform, env=spec.env,
+        )  # fmt: skip
 
     def suboptions(self, loc: Loc) -> list[tuple[Loc, Any]]:
         """Evaluations without definitions to document."""
-        return [(loc, self.evaluation(None, loc, [], checked=False))]
+        return [(loc, self.evaluation(None, loc, [], checked=False, name="‹name›"))]
 
 
-def _is_data(value: Any, shorthand: bool) -> bool:
-    if isinstance(value, Spec) or _is_module(value):
-        return False
-    return shorthand or not ({"config", "options", "imports"} & set(as_mapping(value)))
+_MODULE_KEYS = {"config", "options", "imports", "freeformType", "disabledModules", "key", "require", "meta", "_file", "_class"}
 
 
-def _is_module(value: Any) -> bool:
+def is_module(value: Any) -> bool:
+    """Whether a value is a class of modules or a call of one."""
     return hasattr(value, "__micros_module__")
+
+
+def is_module_value(value: Any) -> bool:
+    """Whether a value may define a record: a set, a module, or the path of a data file."""
+    if isinstance(value, PurePath):
+        return value.suffix in (".toml", ".json")
+    return is_set(value) or isinstance(value, Spec) or hasattr(value, "__micros_value__") or is_module(value)
 
 
 class AttrTag(Type):
@@ -231,91 +244,3 @@ class AttrTag(Type):
 
 def _many(decls: Any) -> list[Any]:
     return decls if isinstance(decls, list) else [decls]
-
-
-class DeferredModule(Type):
-    """Definitions kept as a module that others import; not evaluated by itself."""
-
-    name, description = "deferredModule", "module"
-
-    def __init__(self, static: list[Any] | None = None) -> None:
-        super().__init__()
-        self.static = static or []
-
-    def accepts(self, value: Any) -> bool:
-        """Whether a value, as far as its outside tells, is of this type."""
-        return is_set(value) or isinstance(value, Spec) or _is_module(value) or hasattr(value, "__micros_value__")
-
-    def unite(self, other: Type) -> Type | None:
-        """One type for two declarations, or None."""
-        return DeferredModule([*self.static, *other.static]) if isinstance(other, DeferredModule) else None
-
-    def combine(self, ev: Evaluation, loc: Loc, defs: list[Def]) -> Any:
-        """One value of computed, valid definitions."""
-        from micros.base.where import Where
-
-        imports: list[Any] = list(self.static)
-        for definition in defs:
-            where = place(definition.where)
-            label = Where(f"{where.file}, via option {show_path(loc)}", where.line)
-            value = definition.value
-            if isinstance(value, Spec) or _is_module(value):
-                spec = value if isinstance(value, Spec) else value.__micros_module__()
-                imports.append(Spec(file=label, imports=[spec]))
-            else:
-                imports.append(Spec(file=label, config=as_mapping(value), env=definition.env))
-        return Spec(imports=imports)
-
-    def suboptions(self, loc: Loc) -> list[tuple[Loc, Any]]:
-        """Evaluations without definitions to document."""
-        from micros.lang.evaluation import Evaluation as Inner
-
-        return [(loc, Inner(self.static, prefix=loc, checked=False))] if self.static else []
-
-
-class OptionType(Type):
-    """A type as a value; several definitions unite."""
-
-    name, description = "optionType", "optionType"
-
-    def accepts(self, value: Any) -> bool:
-        """Whether a value, as far as its outside tells, is of this type."""
-        return isinstance(value, Type)
-
-    def combine(self, ev: Evaluation, loc: Loc, defs: list[Def]) -> Any:
-        """One value of computed, valid definitions."""
-        united = defs[0].value
-        for definition in defs[1:]:
-            united = united.unite(definition.value)
-            if united is None:
-                raise conflict(loc, defs, "has types that do not fit together")
-        return united
-
-
-class DataValue(Type):
-    """A value of a data format (JSON, TOML, YAML): atoms, lists and sets of such values, checked to the bottom."""
-
-    def __init__(self, label: str, *, null: bool) -> None:
-        super().__init__()
-        self.name = label.lower()
-        self.null = null
-        self.description = f"{label} value"
-
-    def accepts(self, value: Any) -> bool:
-        """Whether a value, as far as its outside tells, is of this type."""
-        if value is None:
-            return self.null
-        return isinstance(value, str | int | float | list | tuple) or is_set(value)
-
-    def combine(self, ev: Evaluation, loc: Loc, defs: list[Def]) -> Any:
-        """One value of computed, valid definitions."""
-        from micros.lang.containers import AttrsOf, ListOf
-
-        if all(is_set(definition.value) for definition in defs):
-            return AttrsOf(self).combine(ev, loc, defs)
-        if all(isinstance(definition.value, list | tuple) for definition in defs):
-            return ListOf(self).combine(ev, loc, defs)
-        return super().combine(ev, loc, defs)
-
-
-JSON, TOML, YAML = DataValue("JSON", null=True), DataValue("TOML", null=False), DataValue("YAML", null=True)

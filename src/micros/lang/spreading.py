@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, MicrosError, Problem, error
-from micros.lang.merging import Def, compute, merge_definitions
+from micros.lang.arguments import own_node
+from micros.lang.merging import Def, compute, force, merge_definitions, notes_of, surviving
 from micros.lang.modules import Decl
 from micros.lang.places import place
 from micros.lang.renames import Optional
+from micros.lang.types import BOOL
 from micros.lang.values import At, Deferred, If, Loc, Merge, Order, Override, kind_name, show_path, show_value, snake
 
 if TYPE_CHECKING:
@@ -32,7 +34,6 @@ class Spreading:
     def __init__(self, ev: Evaluation) -> None:
         self.ev = ev
         self.undeclared: list[tuple[Loc, Def]] = []
-        self.special: list[tuple[Loc, Def]] = []
         self.problems: list[Problem] = []
         self._freeform_type: Type | None = None
         self._freeform_known = False
@@ -87,7 +88,7 @@ class Spreading:
             elif isinstance(item, Decl):
                 self._misplaced((*node.path, name), where)
             elif name == "_module" and not node.path:
-                self._spread_special(item, where, env, wraps)
+                self.spread(own_node(), item, where, env, wraps)
             elif type(item) is not Optional:
                 definition = Def(wrapped(item, wraps), where, env)
                 self.undeclared.append(((*node.path, name), definition))
@@ -109,6 +110,8 @@ class Spreading:
         assert decl.redirect is not None
         if decl.convert is not None:
             value = converted(value, decl.convert)
+        if decl.condition is not True:
+            wraps = ((If, decl.condition), *wraps)
         node = self.ev.root
         for index, name in enumerate(decl.redirect):
             if node.decls:
@@ -121,10 +124,6 @@ class Spreading:
                 return
             node = child
         self.spread(node, value, definition.where, definition.env, wraps)
-
-    def _spread_special(self, value: Any, where: Where | Site, env: Evaluation, wraps: Wraps) -> None:
-        for name, item in value.items():
-            self.special.append(((name,), Def(wrapped(item, wraps), where, env)))
 
     def _misplaced(self, path: Loc, where: Where | Site) -> None:
         self.problems.append(
@@ -144,18 +143,15 @@ class Spreading:
 
     def special_defs(self, name: str) -> list[Def]:
         """The definitions of one of the evaluation's own options."""
-        return [definition for path, definition in self.special if path[0] == name]
+        return self.ev.defs.get(("_module", name), [])
 
     def freeform_type(self) -> Type | None:
         """The type of undeclared definitions, all of several united."""
         if not self._freeform_known:
             self._freeform_known = True
             kinds = [met.spec.freeform for met in self.ev.members if met.spec.freeform is not None]
-            if self.special:
-                from micros.lang.merging import force, surviving
-
-                loc = (*self.ev.prefix, "_module", "freeformType")
-                kinds += [force(found, loc) for found in surviving(loc, self.special_defs("freeformType"))]
+            loc = (*self.ev.prefix, "_module", "freeformType")
+            kinds += [force(found, loc) for found in surviving(loc, self.special_defs("freeformType"))]
             for kind in kinds:
                 united = kind if self._freeform_type is None else self._freeform_type.unite(kind)
                 if united is None:
@@ -178,6 +174,10 @@ class Spreading:
     def verify(self) -> None:
         """Raise every definition that has no declaration, and every other problem met on the way."""
         problems = list(self.problems)
+        given = self.special_defs("specialArgs")
+        if given:
+            loc = (*self.ev.prefix, "_module", "specialArgs")
+            problems.append(Problem(Kind.READ_ONLY, f"`{show_path(loc)}` is read-only", tuple(notes_of(given, loc))))
         if self.undeclared and self.ev.checked and not self.has_freeform and self._check_wanted():
             from micros.lang.suggest import unknown_option
 
@@ -188,8 +188,6 @@ class Spreading:
             raise MicrosError(*problems)
 
     def _check_wanted(self) -> bool:
-        from micros.lang.types import BOOL
-
         found = self.special_defs("check")
         if not found:
             return True

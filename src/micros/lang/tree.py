@@ -102,9 +102,7 @@ def _united(loc: Loc, node: Node) -> Type:
     if node.below:
         extend = getattr(united, "with_modules", None)
         if united is None or extend is None:
-            notes = []
-            for where, tree in node.below:
-                notes += [Note(place(where), show_path(loc + path)) for path in _leaves(tree)]
+            notes = [Note(at, show_path(loc + path)) for where, tree in node.below for path, at in _leaves(tree, where)]
             kind = united.description if united is not None else "no type"
             raise MicrosError(
                 Problem(
@@ -118,10 +116,14 @@ def _united(loc: Loc, node: Node) -> Type:
     return united or UNSPECIFIED
 
 
-def _leaves(tree: dict[str, Any], path: Loc = ()) -> list[Loc]:
-    found: list[Loc] = []
+def _leaves(tree: dict[str, Any], where: Where | Site, path: Loc = ()) -> list[tuple[Loc, Where]]:
+    """The options of a tree, each with the place of its declaration."""
+    found: list[tuple[Loc, Where]] = []
     for name, item in tree.items():
-        found += [(*path, name)] if isinstance(item, Decl) else _leaves(item, (*path, name))
+        if isinstance(item, Decl):
+            found.append(((*path, name), place(where) if item.where == UNKNOWN else item.where))
+        else:
+            found += _leaves(item, where, (*path, name))
     return found
 
 
@@ -138,7 +140,7 @@ def declare(root: Node, tree: dict[str, Any], where: Where | Site, prefix: Loc) 
 def _declare(node: Node, tree: Any, where: Where | Site, prefix: Loc) -> None:
     if isinstance(tree, Decl):
         if node.children:
-            node.below.append((where, _as_tree(node)))
+            node.below += _as_trees(node, len(node.path))
             node.children = {}
         if tree.where == UNKNOWN:
             tree.where = place(where)
@@ -159,8 +161,21 @@ def _declare(node: Node, tree: Any, where: Where | Site, prefix: Loc) -> None:
         _declare(child, item, where, prefix)
 
 
-def _as_tree(node: Node) -> dict[str, Any]:
-    return {name: child.decls[0] if child.decls else _as_tree(child) for name, child in node.children.items()}
+def _as_trees(node: Node, depth: int) -> list[tuple[Where | Site, dict[str, Any]]]:
+    """The declarations below a node, each as a tree of its own with its place."""
+    found: list[tuple[Where | Site, dict[str, Any]]] = []
+    for child in node.children.values():
+        for decl in child.decls:
+            tree: Any = decl
+            for name in reversed(child.path[depth:]):
+                tree = {name: tree}
+            found.append((decl.where, tree))
+        found += _as_trees(child, depth)
+        for where, below in child.below:
+            for name in reversed(child.path[depth:]):
+                below = {name: below}
+            found.append((where, below))
+    return found
 
 
 def bare(loc: Loc, found: Any, where: Where | Site) -> MicrosError:

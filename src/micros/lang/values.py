@@ -79,16 +79,17 @@ class At(Wrapper):
 
 
 class Derived(Wrapper):
-    """The definitions of another option, as definitions of this one, with their priority.
+    """The definitions of another option, as definitions of this one, with their priority or the one that is given.
 
     With a function: one definition, that function of the other option's value.
     """
 
-    __slots__ = ("function", "path")
+    __slots__ = ("function", "path", "priority")
 
-    def __init__(self, path: Loc, function: Callable[[Any], Any] | None = None) -> None:
+    def __init__(self, path: Loc, function: Callable[[Any], Any] | None = None, priority: int | None = None) -> None:
         self.path = path
         self.function = function
+        self.priority = priority
 
 
 class Deferred:
@@ -98,6 +99,18 @@ class Deferred:
 
     def __init__(self, run: Callable[[Any], Any]) -> None:
         self.run = run
+
+
+def bare(value: Any) -> Any:
+    """Data without the places of its parts, as functions of users get it."""
+    kind = type(value)
+    if kind is At:
+        return bare(value.value)
+    if kind is dict:
+        return {name: bare(item) for name, item in value.items()}
+    if kind is list:
+        return [bare(item) for item in value]
+    return value
 
 
 class PathValue(str):
