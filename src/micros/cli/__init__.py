@@ -1,4 +1,12 @@
-"""The command `micros`: one file per verb. Results go to standard output, everything for people to standard error."""
+"""The command `micros`: one file per verb. Results go to standard output, everything for people to standard error.
+
+A verb is a file of this folder whose docstring begins with the words of its command line:
+
+    \"\"\"`micros eval FILE PATH`: the value of an option.\"\"\"
+
+and which has `options(parser)`, its arguments, and `run(arguments)`, which gives the exit status. What stands after the
+colon is its help. Only the chosen verb's file is imported: commands start fast.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +14,9 @@ import argparse
 import importlib
 import json
 import os
+import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from micros.base.errors import Kind, MicrosError
@@ -14,14 +24,18 @@ from micros.base.errors import Kind, MicrosError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-VERBS = {
-    "build": "build a system's artefacts",
-    "run": "build a system and boot it in QEMU",
-    "eval": "print the value of an option",
-    "lock": "make or move the lock file",
-    "gc": "remove from the store what nothing needs",
-    "store": "check the store",
-}
+_HEAD = re.compile(r'"""`micros ([a-z-]+)[^`]*`: (.+?)\.?(?:""")?$')
+
+
+def verbs(folder: Path = Path(__file__).parent) -> dict[str, str]:
+    """What can be said after `micros`, and its help: read from the first lines of files, without importing any."""
+    found = {}
+    for path in sorted(folder.glob("*.py")):
+        with path.open(encoding="utf-8") as file:
+            head = _HEAD.match(file.readline())
+        if head and head[1] == path.stem:
+            found[head[1]] = head[2]
+    return found
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,11 +57,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="micros", description="Microscopic Linux systems from a page of typed Python.")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
-    chosen = next((word for word in argv if word in VERBS), None)
-    for verb, text in VERBS.items():
-        sub = verbs.add_parser(verb, help=text, description=text.capitalize() + ".")
-        # Only the chosen verb's module is imported: commands start fast.
+    commands = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    known = verbs()
+    chosen = next((word for word in argv if word in known), None)
+    for verb, text in known.items():
+        sub = commands.add_parser(verb, help=text, description=text[0].upper() + text[1:] + ".")
         if verb == chosen:
             importlib.import_module(f"micros.cli.{verb}").options(sub)
             common(sub)

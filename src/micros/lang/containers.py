@@ -20,7 +20,7 @@ from micros.lang.merging import (
     surviving,
 )
 from micros.lang.types import Type, not_unique, phrase, same
-from micros.lang.values import Deferred, Loc, Wrapper, show_path
+from micros.lang.values import At, Deferred, Loc, Wrapper, show_path
 
 if TYPE_CHECKING:
     from micros.base.where import Where
@@ -291,8 +291,10 @@ class _OpenAttr(AttrCell):
 
 
 def opened(ev: Evaluation, loc: Loc, value: Any, definition: Def) -> Any:
-    """Data without a type: what is deferred inside is computed when it is read; wrappers stay."""
+    """Data without a type: what is deferred inside is computed when it is read; wrappers stay, but for places."""
     kind = type(value)
+    if kind is At:
+        return opened(ev, loc, value.value, Def(value.value, value.where, definition.env))
     if kind is Deferred:
         return _OpenAttr(ev, loc, ANYTHING_RAW, [Def(value, definition.where, definition.env)])
     if kind is dict:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import linecache
+import os
+import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -56,3 +58,15 @@ def _keyword_lines(name: str) -> dict[tuple[int, str], int]:
 def place(where: Where | Site) -> Where:
     """The place itself."""
     return where.where() if isinstance(where, Site) else where
+
+
+def portable(where: Where) -> str:
+    """A place as it reads on every machine: relative to where Python finds its module, or to the working directory."""
+    if not where.file.startswith("/"):
+        return str(where)
+    inside = [os.path.relpath(where.file, root) for root in {os.getcwd(), *sys.path} if root and _below(where.file, root)]
+    return str(Where(min(inside, key=len, default=where.file), where.line))
+
+
+def _below(file: str, root: str) -> bool:
+    return file.startswith(os.path.join(os.path.abspath(root), ""))

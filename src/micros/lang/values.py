@@ -187,6 +187,10 @@ def _show(value: object, indent: str, depth: int) -> str:
             return _nested(list(value), shown, "{}", indent, depth)
         case _ if isinstance(value, int | float):
             return repr(value)
+        case _ if (show := getattr(value, "__micros_show__", None)) is not None:
+            return str(show())
+        case _ if (given := getattr(value, "__micros_value__", None)) is not None:
+            return _show(given(), indent, depth)
         case _ if callable(value):
             return "<function>"
     return f"<{type(value).__name__}>"

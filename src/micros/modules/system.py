@@ -41,12 +41,14 @@ class Platform(Module, at="platform"):
 
     host: str = option(
         default=host_machine().system,
+        default_text="the machine that builds",
         doc="The machine the system runs on.",
         aliases=["nixpkgs.hostPlatform.system"],
         example="armv7l-linux",
     )
     build: str = option(
         default=host_machine().system,
+        default_text="the machine that builds",
         doc="The machine that builds it. Nothing of the target runs there.",
         aliases=["nixpkgs.buildPlatform.system"],
     )
