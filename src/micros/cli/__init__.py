@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from micros.base.errors import Kind, MicrosError
+from micros.base.where import relative
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +87,7 @@ def _report(problem: MicrosError, *, as_json: bool) -> None:
             {
                 "kind": item.kind,
                 "message": item.message,
-                "places": [{"file": where.file, "line": where.line} for where in item.places],
+                "places": [{"file": relative(where.file), "line": where.line} for where in item.places],
                 "notes": [str(note) for note in item.notes],
                 "hint": item.hint,
             }

@@ -7,7 +7,7 @@ import re
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from micros.base.errors import Kind, MicrosError, error
+from micros.base.errors import Kind, MicrosError, Note, error
 from micros.base.where import Where
 from micros.lang.lines import json_lines, toml_lines
 from micros.lang.modules import Spec
@@ -62,7 +62,9 @@ def _json(name: str, text: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as problem:
-        raise error(Kind.BAD_FILE, f"{name} is not JSON: {problem.msg}", at=Where(name, problem.lineno)) from None
+        is_comma = text[: problem.pos].rstrip().endswith(",") and text[problem.pos : problem.pos + 1] in ("}", "]")
+        hint = "remove the comma before the closing bracket" if is_comma else ""
+        raise _unreadable(name, "JSON", problem.msg, text, problem.lineno, hint) from None
     except RecursionError:
         raise error(Kind.BAD_FILE, f"{name} is nested too deeply", at=Where(name)) from None
 
@@ -73,9 +75,16 @@ def _toml(name: str, text: str) -> Any:
     except tomllib.TOMLDecodeError as problem:
         found = re.search(r"line (\d+)", str(problem))
         line = int(found[1]) if found else len(text.splitlines())
-        raise error(Kind.BAD_FILE, f"{name} is not TOML: {problem}", at=Where(name, line)) from None
+        hint = 'a text stands in quotes: name = "value"' if str(problem).startswith("Invalid value") else ""
+        raise _unreadable(name, "TOML", str(problem), text, line, hint) from None
     except RecursionError:
         raise error(Kind.BAD_FILE, f"{name} is nested too deeply", at=Where(name)) from None
+
+
+def _unreadable(name: str, form: str, why: str, text: str, line: int, hint: str) -> MicrosError:
+    rows = text.splitlines()
+    row = rows[line - 1].strip() if 0 < line <= len(rows) else ""
+    return error(Kind.BAD_FILE, f"{name} is not {form}: {why}", notes=[Note(Where(name, line), row)], hint=hint)
 
 
 def setting(text: str) -> Spec:

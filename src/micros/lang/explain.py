@@ -80,7 +80,7 @@ def _found(ev: Evaluation, parts: Loc) -> _Target:
         if isinstance(view, View):
             node = view._node.children.get(name) or view._node.children.get(snake(name))
             if node is None:
-                raise ev.unknown(parts[: index + 1])
+                raise view._ev.unknown(view._node.path + parts[index:])
             if not node.decls:
                 view = View(view._ev, node)
                 continue

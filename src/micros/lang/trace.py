@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from micros.base.where import Where
 from micros.lang.evaluation import Evaluation
 from micros.lang.hooks import all_problems
+from micros.lang.places import reading_line
 
 if TYPE_CHECKING:
+    from micros.base.where import Where
     from micros.lang.tree import Node
     from micros.lang.values import Loc
-
-_OURS = ("micros.lang", "micros.cli", "micros.system", "threading", "functools")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +39,10 @@ class Traced(Evaluation):
         if below is not None and below.decls:
             stack = self.runtime.stack
             reader = stack[-1].loc if stack else ()
-            where = _reading_line()
+            where = reading_line()
             if stack or where is not None:
                 self.reads[Read(reader, self.prefix + below.path, where)] = None
         return super().child(node, name)
-
-
-def _reading_line() -> Where | None:
-    """The nearest line that is not the language's own."""
-    frame = sys._getframe(2)
-    while frame.f_globals.get("__name__", "").startswith(_OURS):
-        if frame.f_back is None:
-            return None
-        frame = frame.f_back
-    name = str(frame.f_globals.get("__name__", ""))
-    return None if name == "__main__" else Where(frame.f_code.co_filename, frame.f_lineno)
 
 
 def traced(ev: Evaluation) -> Traced:

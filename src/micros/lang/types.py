@@ -13,7 +13,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, MicrosError, error
-from micros.lang.merging import Def, body_failed, conflict, force, mismatch
+from micros.lang.merging import Def, body_failed, conflict, force, mismatch, placed
 from micros.lang.values import Loc, PathValue, show_value
 
 if TYPE_CHECKING:
@@ -404,6 +404,8 @@ class Leaf(Type):
                     value = self.coerce(value)
                 except (ValueError, TypeError):
                     value = definition.value
+                except MicrosError as problem:
+                    raise placed(problem, loc, definition) from None
             ready.append(Def(value, definition.where, definition.env, definition.priority, definition.order))
         return super().forced(loc, ready)
 

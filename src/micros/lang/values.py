@@ -20,6 +20,9 @@ VM, FORCE, IMAGE, PLAIN, DEFAULT, OPTION_DEFAULT = 10, 50, 60, 100, 1000, 1500
 UNDEFINED_PRIORITY = 9999
 BEFORE, MIDDLE, AFTER = 500, 1000, 1500
 
+ONE_LINE = 60
+"""Characters of a list or set that is shown on one line."""
+
 Loc = tuple[str, ...]
 
 
@@ -216,6 +219,9 @@ def _nested(items: list[Any], shown: list[str], brackets: str, indent: str, dept
         return f"{brackets[0]} {brackets[1]}"
     if depth <= 0:
         return f"{brackets[0]} ... {brackets[1]}"
+    flat = f"[{', '.join(shown)}]" if brackets == "[]" else f"{{ {' '.join(shown)} }}"
+    if len(flat) <= ONE_LINE and "\n" not in flat:
+        return flat
     inner = f"\n{indent}  ".join(shown)
     return f"{brackets[0]}\n{indent}  {inner}\n{indent}{brackets[1]}"
 
