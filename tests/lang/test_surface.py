@@ -180,7 +180,7 @@ def test_assertions_are_reported_together_and_warnings_kept() -> None:
 
 def test_unknown_names_in_calls_and_data() -> None:
     with pytest.raises(MicrosError) as caught:
-        Sshd(prot=1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+        evaluate([*BASE, Sshd(prot=1)]).check()  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     assert caught.value.kind is Kind.UNKNOWN_OPTION
     assert "services.sshd.port" in caught.value.problems[0].hint
     with pytest.raises(MicrosError) as caught:

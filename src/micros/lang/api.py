@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from micros.base.errors import Kind, error
 from micros.lang.data import load_file
 from micros.lang.evaluation import Evaluation
-from micros.lang.surface import as_data
+from micros.lang.surface import as_data, outside
+from micros.lang.values import kind_name
 
 if TYPE_CHECKING:
     from micros.lang.values import Loc
@@ -38,4 +40,9 @@ def as_root(module: Any) -> Any:
         return load_file(module)
     if isinstance(module, Mapping) and "_type" not in module:
         return as_data(module)
+    if isinstance(module, list | tuple | str | int | float | None):
+        hint = "give each module as an argument of its own: system(a, b), or system(*modules)"
+        if isinstance(module, str):
+            hint = f"a data file is given as a path: Path({module!r})"
+        raise error(Kind.BAD_MODULE, f"{kind_name(module)} stands where a module is expected", at=outside(), hint=hint)
     return module

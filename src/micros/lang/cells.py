@@ -7,6 +7,7 @@ few levels the work moves to a fresh thread, because both Python's recursion lim
 from __future__ import annotations
 
 import threading
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, MicrosError, Note, Problem
@@ -107,8 +108,8 @@ def _cycle(chain: list[Cell]) -> MicrosError:
     names = [show_path(cell.loc) for cell in chain]
     shown = names if len(names) <= 12 else [*names[:6], "...", *names[-6:]]
     notes = []
-    for cell in chain[:-1][:20]:
-        notes += [Note(where, show_path(cell.loc)) for where in cell.places()[:1]] or [Note(None, show_path(cell.loc))]
-    return MicrosError(
-        Problem(Kind.CYCLE, f"`{names[0]}` needs its own value: {' -> '.join(shown)}", tuple(notes), "break the circle")
-    )
+    for cell, needed in list(pairwise(chain))[:20]:
+        text = f"{show_path(cell.loc)} needs {show_path(needed.loc)}"
+        notes += [Note(where, text) for where in cell.places()[:1]] or [Note(None, text)]
+    hint = "one of them must not depend on the next: give it a value that does not read the other"
+    return MicrosError(Problem(Kind.CYCLE, f"`{names[0]}` needs its own value: {' -> '.join(shown)}", tuple(notes), hint))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 import linecache
+import os
+import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from micros.base.where import Where
 
 if TYPE_CHECKING:
-    from types import CodeType, FrameType
+    from types import CodeType, FrameType, TracebackType
 
 
 class Site:
@@ -56,3 +58,42 @@ def _keyword_lines(name: str) -> dict[tuple[int, str], int]:
 def place(where: Where | Site) -> Where:
     """The place itself."""
     return where.where() if isinstance(where, Site) else where
+
+
+_NOT_THEIRS = ("micros.lang", "micros.cli", "micros.system", "threading", "functools")
+
+
+def reading_line() -> Where | None:
+    """The nearest line that is not the language's own; None where a condition or the command reads."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(_NOT_THEIRS):
+        frame = frame.f_back
+    if frame is None or frame.f_globals.get("__name__") == "__main__":
+        return None
+    return Where(frame.f_code.co_filename, frame.f_lineno)
+
+
+def users_frames(trace: TracebackType | None) -> list[tuple[Where, str]]:
+    """The lines a failure came through that are neither the language's nor the standard library's, with their text."""
+    library = os.path.join(os.path.dirname(os.__file__), "")
+    found = []
+    while trace is not None:
+        frame, line = trace.tb_frame, trace.tb_lineno
+        name = frame.f_code.co_filename
+        is_library = name.startswith("<") or (name.startswith(library) and "-packages" not in name)
+        if not is_library and not frame.f_globals.get("__name__", "").startswith("micros.lang"):
+            found.append((Where(name, line), linecache.getline(name, line).strip()))
+        trace = trace.tb_next
+    return found
+
+
+def portable(where: Where) -> str:
+    """A place as it reads on every machine: relative to where Python finds its module, or to the working directory."""
+    if not where.file.startswith("/"):
+        return str(where)
+    inside = [os.path.relpath(where.file, root) for root in {os.getcwd(), *sys.path} if root and _below(where.file, root)]
+    return str(Where(min(inside, key=len, default=where.file), where.line))
+
+
+def _below(file: str, root: str) -> bool:
+    return file.startswith(os.path.join(os.path.abspath(root), ""))

@@ -65,7 +65,7 @@ def _no_value(path: Loc) -> Exception:
     return error(
         Kind.IMPURE,
         f"`{show_path(path)}` has no value here: options have values only inside bodies",
-        at=_outside(),
+        at=outside(),
         hint="read it in a method (`self.x`, `config[Other].x`), or write lazy(lambda config: ...)",
     )
 
@@ -73,7 +73,7 @@ def _no_value(path: Loc) -> Exception:
 _INTERNAL = ("micros.lang", "micros.system", "micros.cli", "functools")
 
 
-def _outside() -> Where:
+def outside() -> Where:
     """The nearest line that is not the language's own."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_INTERNAL):
@@ -109,7 +109,7 @@ class Option(Ref):
         return instance._view[self.name]
 
     def __set__(self, instance: Base, value: object) -> None:
-        raise error(Kind.IMPURE, f"`{show_path(self.path)}` cannot be assigned", at=_outside(), hint="give it in the call")
+        raise error(Kind.IMPURE, f"`{show_path(self.path)}` cannot be assigned", at=outside(), hint="give it in the call")
 
     def declaration(self, kind: Type) -> Decl:
         """The neutral record."""
@@ -208,7 +208,7 @@ def defines(
     The body runs when the target is read, and only where `when` (a bool option, or `lazy(...)`) holds.
     """
     if not isinstance(target, Ref):
-        raise error(Kind.BAD_DECLARATION, "a definition's target is not an option", at=_outside(), hint="defines(Other.option)")
+        raise error(Kind.BAD_DECLARATION, "a definition's target is not an option", at=outside(), hint="defines(Other.option)")
     return lambda function: _Body(function, target, when, priority, order)
 
 
@@ -290,21 +290,8 @@ class Base:
             self._view = None
             self._ev = None
             self._given = given
-            names = type(self).__options__
             frame = sys._getframe(1)
             self._site = {name: Site(frame, name) for name in given} or {"": Site(frame, "")}
-            if given.keys() - names.keys():
-                self._refuse(given.keys() - names.keys())
-
-    def _refuse(self, unknown: Any) -> None:
-        from micros.lang.suggest import nearest
-
-        cls = type(self)
-        name = sorted(unknown)[0]
-        meant = [show_path((*cls.__at__, other)) for other in nearest(name, cls.__options__)]
-        hint = f"did you mean {', '.join(f'`{text}`' for text in meant)}?" if meant else ""
-        where = self._site[name].where()
-        raise error(Kind.UNKNOWN_OPTION, f"there is no option `{show_path((*cls.__at__, name))}`", at=where, hint=hint)
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -329,7 +316,10 @@ class Base:
         def __getattr__(self, name: str) -> Any:
             if name.startswith("_") or self._view is None:
                 raise AttributeError(name)
-            return self._view[name]
+            try:
+                return self._view[name]
+            except KeyError:
+                raise self._view._ev.unknown((*self._view._node.path, name)) from None
 
 
 def _own_spec(cls: type[Base]) -> Spec:
@@ -459,7 +449,7 @@ class Module(Base):
 
 def as_data(value: Mapping[str, Any]) -> Spec:
     """A module of plain data, labelled with the line that calls us."""
-    return Spec(config=dict(value), file=_outside())
+    return Spec(config=dict(value), file=outside())
 
 
 def reader(cls: Any, ev: Evaluation) -> Any:
