@@ -8,6 +8,7 @@ from micros.base.errors import Kind, MicrosError, Note, Problem
 from micros.base.where import Where
 from micros.lang.merging import body_failed, holds
 from micros.lang.places import place
+from micros.lang.purity import pure
 from micros.lang.reading import problems_in
 from micros.lang.values import show_path
 
@@ -98,7 +99,7 @@ def _said(ev: Evaluation, kind: str) -> list[tuple[Any, str, Problem]]:
             code = hook.function.__code__
             where = Where(code.co_filename, code.co_firstlineno)
             try:
-                said = hook.function(reader(cls, ev), config_of(ev))
+                said = pure(hook.function, (*cls.__at__, name), reader(cls, ev), config_of(ev))
             except MicrosError as problem:
                 found += [(cls, one.message, one) for one in problem.problems]
                 continue
