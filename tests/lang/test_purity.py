@@ -123,7 +123,8 @@ def test_outside_bodies_nothing_changes_and_long_chains_still_use_threads() -> N
         steps: dict[str, int] = option(default={})
 
     def step(number: int) -> int:
-        return lazy(lambda config: config[Chain].steps[str(number + 1)] + 1)
+        value: int = lazy(lambda config: config[Chain].steps[str(number + 1)] + 1)
+        return value
 
     steps = {str(number): step(number) for number in range(3 * HOP)} | {str(3 * HOP): 0}
     assert evaluate([Chain, Chain(steps=steps)]).config[Chain].steps["0"] == 3 * HOP

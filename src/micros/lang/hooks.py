@@ -89,7 +89,8 @@ def renamed_warning(ev: Evaluation, node: Node) -> str:
 
 def _said(ev: Evaluation, kind: str) -> list[tuple[Any, str, Problem]]:
     """What the hooks of all module classes say: class, text, problem."""
-    from micros.lang.surface import config_of, reader
+    from micros.lang.bodies import config_of
+    from micros.lang.surface import reader
 
     found: list[tuple[Any, str, Problem]] = []
     for cls in module_classes(ev):
