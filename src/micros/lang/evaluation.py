@@ -23,6 +23,7 @@ from micros.lang.merging import (
 )
 from micros.lang.modules import UNSET, Decl, Met, Spec
 from micros.lang.places import place
+from micros.lang.purity import pure
 from micros.lang.spreading import Spreading
 from micros.lang.tree import Node, Option, declare
 from micros.lang.values import OPTION_DEFAULT, Deferred, Loc, Override, parse_path, show_path, snake
@@ -85,7 +86,7 @@ class OptionCell(Cell):
             return value
         apply = compute(option.apply, self.ev, self.loc) if type(option.apply) is Deferred else option.apply
         try:
-            return apply(value)
+            return pure(apply, self.loc, value)
         except MicrosError:
             raise
         except Exception as problem:

@@ -11,6 +11,7 @@ from micros.base.where import Where
 from micros.lang.cells import DONE
 from micros.lang.merging import body_failed, holds
 from micros.lang.places import place
+from micros.lang.purity import pure
 from micros.lang.reading import problems_in
 from micros.lang.values import show_path
 
@@ -97,7 +98,8 @@ def renamed_warning(ev: Evaluation, node: Node) -> str:
 
 def _said(ev: Evaluation, kind: str) -> list[tuple[Any, str, Problem]]:
     """What the hooks of all module classes say: class, text, problem."""
-    from micros.lang.surface import config_of, reader
+    from micros.lang.bodies import config_of
+    from micros.lang.surface import reader
 
     found: list[tuple[Any, str, Problem]] = []
     for cls in module_classes(ev):
@@ -107,7 +109,7 @@ def _said(ev: Evaluation, kind: str) -> list[tuple[Any, str, Problem]]:
             code = hook.function.__code__
             where = Where(code.co_filename, code.co_firstlineno)
             try:
-                said = hook.function(reader(cls, ev), config_of(ev))
+                said = pure(hook.function, (*cls.__at__, name), reader(cls, ev), config_of(ev))
             except MicrosError as problem:
                 found += [(cls, one.message, one) for one in problem.problems]
                 continue

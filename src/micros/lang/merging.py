@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, MicrosError, Note, Problem, error
 from micros.lang.places import place, users_frames
+from micros.lang.purity import enter, leave
 from micros.lang.values import (
     MIDDLE,
     PLAIN,
@@ -58,15 +59,18 @@ def force(definition: Def, loc: Loc) -> Any:
 def compute(value: Deferred, env: Evaluation, loc: Loc, where: Where | Site | None = None) -> Any:
     """Run a deferred value. What a body raises becomes an error of kind `body-failed` that names the option."""
     result: Any = value
-    while type(result) is Deferred:
-        try:
+    before = enter(loc)
+    try:
+        while type(result) is Deferred:
             result = result.run(env)
-        except MicrosError as problem:
-            if problem.kind is Kind.MISSING_ARGUMENT and not problem.places and where is not None:
-                raise _asked(problem, env, where) from None
-            raise
-        except Exception as problem:
-            raise body_failed(problem, loc, where) from problem
+    except MicrosError as problem:
+        if problem.kind is Kind.MISSING_ARGUMENT and not problem.places and where is not None:
+            raise _asked(problem, env, where) from None
+        raise
+    except Exception as problem:
+        raise body_failed(problem, loc, where) from problem
+    finally:
+        leave(before)
     return result
 
 

@@ -66,11 +66,14 @@ _NOT_THEIRS = ("micros.lang", "micros.cli", "micros.system", "threading", "funct
 def reading_line() -> Where | None:
     """The nearest line that is not the language's own; None where a condition or the command reads."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__", "").startswith(_NOT_THEIRS):
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module in ("micros.lang.cells", "__main__"):  # what lies beyond computes another option
+            return None
+        if not module.startswith(_NOT_THEIRS):
+            return Where(frame.f_code.co_filename, frame.f_lineno)
         frame = frame.f_back
-    if frame is None or frame.f_globals.get("__name__") == "__main__":
-        return None
-    return Where(frame.f_code.co_filename, frame.f_lineno)
+    return None
 
 
 def users_frames(trace: TracebackType | None) -> list[tuple[Where, str]]:
