@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform, o
 from micros.base.errors import Kind, error
 from micros.base.where import Where
 from micros.lang.modules import UNSET, Decl, Spec
-from micros.lang.places import Site
+from micros.lang.places import KeySite, Site
 from micros.lang.values import At, Deferred, If, Loc, Order, Override, parse_path, show_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from types import FrameType
     from typing import LiteralString
 
     from micros.lang.evaluation import Config, Evaluation
@@ -73,11 +74,16 @@ def _no_value(path: Loc) -> Exception:
 _INTERNAL = ("micros.lang", "micros.system", "micros.cli", "functools")
 
 
-def outside() -> Where:
-    """The nearest line that is not the language's own."""
+def _outside_frame() -> FrameType:
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_INTERNAL):
         frame = frame.f_back
+    return frame
+
+
+def outside() -> Where:
+    """The nearest line that is not the language's own."""
+    frame = _outside_frame()
     return Where(frame.f_code.co_filename, frame.f_lineno)
 
 
@@ -448,8 +454,17 @@ class Module(Base):
 
 
 def as_data(value: Mapping[str, Any]) -> Spec:
-    """A module of plain data, labelled with the line that calls us."""
-    return Spec(config=dict(value), file=outside())
+    """A module of plain data, whose keys have the lines of the call that holds them."""
+    frame = _outside_frame()
+    return Spec(config=_keyed(value, frame, ()), file=Site(frame, ""))
+
+
+def _keyed(value: Mapping[str, Any], frame: FrameType, path: Loc) -> dict[str, Any]:
+    found = {}
+    for name, item in value.items():
+        here = (*path, name)
+        found[name] = At(KeySite(frame, here, item), _keyed(item, frame, here) if type(item) is dict else item)
+    return found
 
 
 def reader(cls: Any, ev: Evaluation) -> Any:
