@@ -73,6 +73,24 @@ def test_entries_and_fields_of_records(told: Any) -> None:
     assert told("nixpkgs.hostPlatform.system")["option"] == "platform.host"
 
 
+def test_definitions_whose_condition_does_not_hold(micros: Command) -> None:
+    micros.write(
+        "box.py",
+        "from micros import default, merge, system, when\n"
+        "from micros.modules import Dhcp, Networking\n"
+        "box = system(\n"
+        '    Networking(host_name=when(Dhcp.enable, "moving")),\n'
+        '    Networking(host_name=merge(default("a"), when(False, default("b")))),\n'
+        ")\n",
+    )
+    record = json.loads(micros("explain", "box.py", "networking.host_name", "--json").out)
+    assert record["value"] == '"a"'
+    absent = [(one["where"], one["value"], one["wins"]) for one in record["definitions"] if one["priority"] is None]
+    assert absent == [("box.py:4", '"moving"', False), ("box.py:5", '"b"', False)]
+    shown = micros("explain", "box.py", "networking.host_name").out
+    assert 'definitions whose condition does not hold:\n    box.py:4  "moving"\n' in shown
+
+
 def test_for_people(micros: Command) -> None:
     micros.write("box.py", BOX)
     done = micros("explain", "box.py", "networking.host_name", "--set", "networking.host_name=set")

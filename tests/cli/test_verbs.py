@@ -11,7 +11,7 @@ import micros.cli
 from micros.cli import verbs
 from tests.conftest import Command
 
-HELPERS = {"__init__", "loading", "session"}
+HELPERS = {"__init__", "loading", "progress", "session"}
 
 
 def test_every_file_is_a_verb_or_a_known_helper() -> None:
@@ -40,7 +40,7 @@ def test_only_the_chosen_verb_is_imported() -> None:
         "print(*sorted(name for name in sys.modules if name.startswith('micros.cli.')), file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stderr.split() == ["micros.cli.gc", "micros.cli.session"]
+    assert done.stderr.split() == ["micros.cli.gc", "micros.cli.progress", "micros.cli.session"]
 
 
 def test_an_unknown_verb_is_refused_with_the_known_ones(micros: Command) -> None:

@@ -19,6 +19,7 @@ from micros.lang import (
     Range,
     Record,
     after,
+    as_root,
     before,
     check,
     default,
@@ -230,3 +231,19 @@ def test_documentation_and_explanation() -> None:
     assert told["value"] == "6"
     assert [one["priority"] for one in told["definitions"]] == [100, 1000, 1500]
     assert [one["wins"] for one in told["definitions"]] == [True, False, False]
+
+
+def test_keys_of_mappings_have_their_own_lines() -> None:
+    here = line()
+    modules = [as_root({"services": {"sshd": {"port": 1}}}), as_root(
+        {"services": {
+            "sshd": {
+                "port": 2,
+            },
+        }},
+    )]  # fmt: skip
+    made_elsewhere = {"services": {"sshd": {"port": 3}}}
+    modules.append(as_root(made_elsewhere))
+    with pytest.raises(MicrosError) as caught:
+        evaluate([*BASE, *modules]).config.get("services.sshd.port")
+    assert [where.line - here for where in caught.value.places] == [1, 4, 9]

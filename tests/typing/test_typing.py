@@ -1,4 +1,4 @@
-"""Lines that must be errors say which, for both checkers; `make lint` runs them, and an unused ignore is an error too."""
+"""Lines that must be errors say which, for both checkers. `make lint` runs those; an ignore without its error fails there."""
 
 from __future__ import annotations
 

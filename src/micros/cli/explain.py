@@ -38,17 +38,23 @@ def _shown(record: dict[str, Any]) -> str:
     lines = [f"{record['option']} = {value}"]
     lines += [f"  {record['description']}"] if record["description"] else []
     lines += [f"  type:     {record['type']}", f"  declared: {', '.join(record['declarations'])}"]
-    for wins, title in ((True, "won"), (False, "lost")):
-        rows = [
-            (one["where"], f"{_short(one['value'])}  (priority {_priority(one['priority'])})")
-            for one in record["definitions"]
-            if one["wins"] is wins
-        ]
-        lines += _section(f"definitions that {title}", rows)
+    for title in ("that won", "that lost", "whose condition does not hold"):
+        lines += _section(f"definitions {title}", [_row(one) for one in record["definitions"] if _title(one) == title])
     lines += _section("reads", [(edge["option"], edge["where"] or "in a condition") for edge in record["reads"]])
     lines += _section("read by", [(edge["option"], edge["where"] or "in a condition") for edge in record["read_by"]])
     lines += ["error: " + record["error"]] if "error" in record else []
     return "\n".join(lines)
+
+
+def _title(one: dict[str, Any]) -> str:
+    if one["priority"] is None:
+        return "whose condition does not hold"
+    return "that won" if one["wins"] else "that lost"
+
+
+def _row(one: dict[str, Any]) -> tuple[str, str]:
+    priority = "" if one["priority"] is None else f"  (priority {_priority(one['priority'])})"
+    return one["where"], _short(one["value"]) + priority
 
 
 def _section(title: str, rows: list[tuple[str, str]]) -> list[str]:

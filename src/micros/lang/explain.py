@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from micros.base.errors import MicrosError
 from micros.lang.containers import AttrCell, Attrs
 from micros.lang.evaluation import OptionCell, View
-from micros.lang.merging import Def, discharge, force
+from micros.lang.merging import Def, discharge, force, holds
 from micros.lang.places import place, portable
 from micros.lang.reading import plain
 from micros.lang.spelling import spelled, spelled_value
 from micros.lang.trace import traced
-from micros.lang.values import Deferred, Loc, Order, parse_path, show_path, snake
+from micros.lang.values import At, Deferred, If, Loc, Merge, Order, Override, parse_path, show_path, snake
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,13 +39,36 @@ class _Target:
             discharge(one.value, one.where, one.env, self.cell.loc, found)
         return found
 
+    def dropped(self) -> list[Def]:
+        """The definitions whose condition does not hold."""
+        found: list[Def] = []
+        for one in self.cell.defs:
+            _unheld(one.value, one, self.cell.loc, found)
+        return found
+
+
+def _unheld(value: Any, one: Def, loc: Loc, into: list[Def]) -> None:
+    """Collect what stands under a false condition."""
+    while isinstance(value, At | If):
+        if isinstance(value, At):
+            one = Def(value.value, value.where, one.env)
+        elif not holds(value.condition, one.env, loc, one.where):
+            into.append(Def(value.value, one.where, one.env))
+            return
+        value = value.value
+    if isinstance(value, Merge):
+        for item in value.values:
+            _unheld(item, one, loc, into)
+
 
 def explain(ev: Evaluation, path: str | Loc) -> dict[str, Any]:
     """How an option, or an entry below one, came to its value, as data that can be written as JSON.
 
     Keys: option, type, description, declarations, value (or error); definitions, the winning ones first: where, priority
-    (100 for a plain one, 1500 for the default), value, and whether it won; reads and read_by: option and where of every read
-    by and of this option. Everything is evaluated, to know all reads. Raises an error of kind `unknown-option`.
+    (100 for a plain one, 1500 for the default; None where a condition does not hold), value, and whether it won; reads and
+    read_by: option and where of every read by and of this option. Everything is evaluated, to know all reads.
+
+    Raises an error of kind `unknown-option`.
     """
     parts = parse_path(path) if isinstance(path, str) else path
     whole = traced(ev)
@@ -59,7 +82,10 @@ def explain(ev: Evaluation, path: str | Loc) -> dict[str, Any]:
         "type": spelled(target.cell.elem if isinstance(target.cell, AttrCell) else target.cell.type),
         "description": target.option.option.get("description", ""),
         "declarations": [portable(where) for where in target.option.declarations],
-        "definitions": [_definition(one, best, loc) for one in sorted(found, key=lambda one: one.priority)],
+        "definitions": [
+            *(_definition(one, best, loc) for one in sorted(found, key=lambda one: one.priority)),
+            *({**_definition(one, -1, loc), "priority": None} for one in target.dropped()),
+        ],
     }
     try:
         record["value"] = spelled_value(plain(target.cell.read()))
@@ -112,7 +138,10 @@ def _holds(value: Any, name: str) -> bool:
 
 def _definition(one: Def, best: int, loc: Loc) -> dict[str, Any]:
     wins = one.priority == best
-    one = Def(one.value.value if isinstance(one.value, Order) else one.value, one.where, one.env, one.priority)
+    inner = one.value
+    while isinstance(inner, At | Order | Override):
+        inner = inner.value
+    one = Def(inner, one.where, one.env, one.priority)
     try:
         # What lost need not be computable, so it is not computed.
         value = force(one, loc) if wins else one.value

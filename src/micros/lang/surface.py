@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 from micros.base.where import Where
 from micros.lang.bodies import Body, Entry, Hook, below, check, defines, definition_of, reading, warns
 from micros.lang.modules import Decl, Spec, spec_of
-from micros.lang.places import Site
-from micros.lang.refs import REQUIRED, Option, option, outside
+from micros.lang.places import KeySite, Site
+from micros.lang.refs import REQUIRED, Option, option, outside_frame
 from micros.lang.values import At, Loc, Merge, parse_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from types import FrameType
 
     from micros.lang.evaluation import Evaluation
 
@@ -135,15 +136,12 @@ class Record(Base):
         super().__init_subclass__(**keywords)
 
     def __or__(self, more: Mapping[str, Any]) -> Self:
-        """The same with more fields, by their names as they are written. Raises an error for one that cannot be set."""
+        """The same with more fields, by their names as they are written."""
         result: Any = object.__new__(type(self))
         result._view, result._ev = None, None
         result._given = {**self._given, **more}
         site = Site(sys._getframe(1), "")
         result._site = {**self._site, **dict.fromkeys(more, site)}
-        unknown = more.keys() - type(self).__options__.keys()
-        if unknown and type(self).__freeform__ is None:
-            result._refuse(unknown)
         return result  # type: ignore[no-any-return] # an object of its class, made without its __init__
 
     if TYPE_CHECKING:
@@ -189,8 +187,20 @@ class Module(Base):
 
 
 def as_data(value: Mapping[str, Any]) -> Spec:
-    """A module of plain data, labelled with the line that calls us."""
-    return spec_of(dict(value), outside())
+    """A module of plain data, whose keys have the lines of the call that holds them."""
+    frame = outside_frame()
+    spec = spec_of(dict(value), Site(frame, ""))
+    if type(spec.config) is dict:
+        spec.config = _keyed(spec.config, frame, ("config",) if "config" in value else ())
+    return spec
+
+
+def _keyed(value: Mapping[str, Any], frame: FrameType, path: Loc) -> dict[str, Any]:
+    found = {}
+    for name, item in value.items():
+        here = (*path, name)
+        found[name] = At(KeySite(frame, here, item), _keyed(item, frame, here) if type(item) is dict else item)
+    return found
 
 
 def reader(cls: Any, ev: Evaluation) -> Any:

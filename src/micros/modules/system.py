@@ -53,7 +53,7 @@ class System(Module, at="system"):
         return f"system.files: {', '.join(map(repr, bad))} must be paths below /, without a leading slash" if bad else None
 
 
-_MACHINES = "|".join(name for machine in MACHINES for name in (machine.system, machine.name, machine.debian))
+_MACHINES = "|".join({name: None for machine in MACHINES for name in (machine.system, machine.name, machine.debian)})
 MachineName = Annotated[str, Pattern(_MACHINES, f"machine: {', '.join(machine.system for machine in MACHINES)}")]
 
 
