@@ -15,7 +15,7 @@ from micros.base.digest import Digest, digest_of, digest_of_stream
 from micros.base.errors import Kind, error
 from micros.base.tree import Tree
 from micros.store.blocks import Blocks
-from micros.store.disk import disk_errors, remove_tree, sync_directory, sync_file_system, write_durably
+from micros.store.disk import CONTENT_MODE, disk_errors, remove_tree, sync_directory, sync_file_system, write_durably
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,7 +155,7 @@ class Store:
         digest = digest_of(data)
         if not self.has(digest):
             with disk_errors(self.root, len(data)):
-                write_durably(self.blob_path(digest), data, self.scratch, 0o444)
+                write_durably(self.blob_path(digest), data, self.scratch, CONTENT_MODE)
         return digest
 
     def add_file(self, path: Path) -> Digest:
@@ -163,7 +163,7 @@ class Store:
         with disk_errors(self.root), path.open("rb") as stream:
             digest = digest_of_stream(stream)
             if not self.has(digest):
-                os.fchmod(stream.fileno(), 0o444)
+                os.fchmod(stream.fileno(), CONTENT_MODE)
                 os.fsync(stream.fileno())
                 os.rename(path, self.blob_path(digest))
                 sync_directory(self.blob_path(digest).parent)
@@ -202,7 +202,7 @@ class Batch:
         if digest not in self._files and not self._store.has(digest):
             path = self._directory / f".{digest}.{next(self._numbers)}"
             with disk_errors(self._store.root, len(data)):
-                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o444)
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, CONTENT_MODE)
                 with os.fdopen(descriptor, "wb", buffering=0) as stream:
                     view = memoryview(data)
                     while view:
@@ -222,7 +222,7 @@ class Batch:
         with self._guard, disk_errors(self._store.root):
             sync_file_system(self._directory)
             for digest, path in self._files.items():
-                os.chmod(path, 0o444)
+                os.chmod(path, CONTENT_MODE)
                 os.rename(path, self._store.blob_path(digest))
             sync_file_system(self._directory)
             self._files.clear()
