@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import traceback
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, MicrosError, Note, Problem, error
 from micros.lang.places import place
-from micros.lang.purity import enter, leave
+from micros.lang.purity import enter, is_theirs, leave
 from micros.lang.values import (
     MIDDLE,
     PLAIN,
@@ -83,15 +84,14 @@ def _asked(problem: MicrosError, env: Evaluation, where: Where | Site) -> Micros
 
 
 def body_failed(problem: Exception, loc: Loc, where: Where | Site | None) -> MicrosError:
-    """The error of a body that raised something of its own, with the line it happened on."""
+    """The error of a body that raised something of its own, with the last line of the user's that led there."""
     from micros.base.where import Where as Place
 
     notes = [Note(place(where))] if where is not None else []
-    trace = problem.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is not None:
-        notes.append(Note(Place(trace.tb_frame.f_code.co_filename, trace.tb_lineno), "raised here"))
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(problem.__traceback__)]
+    raised = [frame for frame in frames if is_theirs(frame[0])] or frames
+    if raised:
+        notes.append(Note(Place(*raised[-1]), "raised here"))
     return error(Kind.BODY_FAILED, f"computing `{show_path(loc)}` failed: {type(problem).__name__}: {problem}", notes=notes)
 
 
