@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -204,6 +205,18 @@ def test_a_failing_body_names_option_and_line() -> None:
     assert caught.value.kind is Kind.BODY_FAILED
     assert "services.sshd.port" in str(caught.value)
     assert caught.value.places[-1].line == line() - 3
+
+
+def test_a_failure_inside_a_library_is_shown_where_the_user_called_it() -> None:
+    def body(config: Config) -> str:
+        return str(json.loads("no JSON"))
+
+    with pytest.raises(MicrosError) as caught:
+        evaluate([*BASE, Sshd(log=lazy(body), name=lazy(lambda config: config[Sshd].log))]).config.get("services.sshd.name")
+    assert "computing `services.sshd.log` failed: JSONDecodeError" in str(caught.value)
+    assert "needed by `services.sshd.name`" in str(caught.value)
+    assert {Path(where.file).name for where in caught.value.places} == {"test_surface.py"}
+    assert body.__code__.co_firstlineno + 1 in [where.line for where in caught.value.places]
 
 
 def test_a_cycle_is_named() -> None:

@@ -68,8 +68,8 @@ class Cell:
         except MicrosError as problem:
             self.state = FAILED
             problem.__traceback__ = None
-            self.value = problem
-            raise
+            self.value = _needed(problem, self)
+            raise self.value from None
         except BaseException:
             self.state = NEW
             raise
@@ -78,6 +78,24 @@ class Cell:
         self.state = DONE
         self.value = value
         return value
+
+
+TRACED = {Kind.BODY_FAILED, Kind.NO_VALUE, Kind.MISSING_ARGUMENT, Kind.REMOVED, Kind.IMPURE}
+"""What is wrong with one option only, so that it matters who reads it."""
+MOST_READERS = 5
+
+
+def _needed(problem: MicrosError, reader: Cell) -> MicrosError:
+    """The error with the option that needed the failing one; the first few, where one needs the other."""
+    first = problem.problems[0]
+    name = f"`{show_path(reader.loc)}`"
+    if first.kind not in TRACED or len(problem.problems) > 1 or name in first.message:
+        return problem
+    if sum(note.text.startswith("needed by") for note in first.notes) >= MOST_READERS:
+        return problem
+    where = next(iter(reader.places()), None)
+    note = Note(where, f"needed by {name}")
+    return MicrosError(Problem(first.kind, first.message, (*first.notes, note), first.hint))
 
 
 def _hop(work: Callable[[], Any]) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from micros.base.errors import Kind, MicrosError, Note, Problem, error
 from micros.lang import modules as records
+from micros.lang.arguments import own_node
 from micros.lang.cells import DONE, FAILED, NEW, RUNNING, Cell, Runtime
 from micros.lang.merging import (
     Def,
@@ -286,7 +287,7 @@ class Evaluation:
     def options(self) -> dict[str, Any]:
         """The tree of options: nested dicts with `OptionCell`s."""
         self.ready()
-        return self._option_tree(self.root)
+        return {**self._option_tree(self.root), "_module": self._option_tree(own_node())}
 
     def _option_tree(self, node: Node) -> dict[str, Any]:
         return {name: self.cell(child) if child.decls else self._option_tree(child) for name, child in node.children.items()}

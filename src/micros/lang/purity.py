@@ -121,14 +121,22 @@ def _actor(frame: FrameType | None) -> FrameType | None:
     """Whose act it is: the frame of a user or a module; None for the language, the package index, and imports."""
     while frame is not None:
         name = frame.f_code.co_filename
-        if name.startswith("<frozen importlib"):
+        if name.startswith("<frozen importlib") or is_ours(name):
             return None
-        if name.startswith(_OURS) and not name.startswith(_MODULES):
-            return None
-        if not name.startswith(_STDLIB) or name.startswith(_PACKAGES):
+        if is_theirs(name):
             return frame
         frame = frame.f_back
     return None
+
+
+def is_ours(file: str) -> bool:
+    """Whether a source file is the language's or another part of MicrOS, and no module."""
+    return file.startswith(_OURS) and not file.startswith(_MODULES)
+
+
+def is_theirs(file: str) -> bool:
+    """Whether a source file is a user's, a library's or a module's."""
+    return not is_ours(file) and (not file.startswith(_STDLIB) or file.startswith(_PACKAGES))
 
 
 sys.addaudithook(_hook)
