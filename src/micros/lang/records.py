@@ -124,9 +124,10 @@ class Submodule(Type):
 
     def evaluation(self, ev: Evaluation | None, loc: Loc, defs: list[Def], *, checked: bool = True) -> Evaluation:
         """The record's own evaluation of these definitions."""
-        from micros.lang.evaluation import Evaluation as Inner
+        from micros.lang.evaluation import Evaluation as Plain
         from micros.lang.evaluation import template_of
 
+        Inner = Plain if ev is None else type(ev)  # noqa: N806 # a class
         name = loc[-1] if loc else ""
         arguments = {"name": name, **self.special_args}
         specs = self.specs()
