@@ -6,7 +6,6 @@ import importlib.machinery
 import os
 import re
 import sys
-import traceback
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from micros.base.errors import Kind, MicrosError, Note, Problem, error
 from micros.base.where import Where
 from micros.lang import as_root, evaluate, read_text
+from micros.lang.places import users_frames
 from micros.packages import pkgs
 
 if TYPE_CHECKING:
@@ -128,25 +128,25 @@ class _FreshFinder:
         return self._finder.find_spec(name) if path is None else None
 
 
-def _users_line(problem: BaseException, path: Path) -> Note:
-    """The last line of the user's file that a failure came through."""
-    frames = traceback.extract_tb(problem.__traceback__)
-    own = [frame for frame in frames if Path(frame.filename).resolve() == path.resolve()]
-    return Note(Where(str(path), own[-1].lineno or 0), own[-1].line or "") if own else Note(Where(str(path)))
+def _users_lines(problem: BaseException, path: Path) -> tuple[Note, ...]:
+    """The lines of the user's files that a failure came through."""
+    ours = str(Path(__file__).parent)
+    lines = [Note(where, text) for where, text in users_frames(problem.__traceback__) if not where.file.startswith(ours)]
+    return tuple(lines) or (Note(Where(str(path))),)
 
 
 def _failure(problem: BaseException, path: Path) -> Problem:
     """What a user's file raised."""
-    note = _users_line(problem, path)
+    notes = _users_lines(problem, path)
     missing = re.match(r"cannot import name '(\w+)' from 'micros\.modules'", str(problem))
     if missing is None:
-        return Problem(Kind.BAD_FILE, f"{path} fails: {type(problem).__name__}: {problem}", (note,))
+        return Problem(Kind.BAD_FILE, f"{path} fails: {type(problem).__name__}: {problem}", notes)
     from micros.lang.suggest import did_you_mean, is_close, nearest
     from micros.modules import public_names
 
     close = [name for name in nearest(missing[1], public_names()) if is_close(missing[1], name)]
     hint = did_you_mean(close) or "`micros options` lists what there is; docs/options.md shows it by name"
-    return Problem(Kind.BAD_FILE, f"`micros.modules` has no `{missing[1]}`", (note,), hint)
+    return Problem(Kind.BAD_FILE, f"`micros.modules` has no `{missing[1]}`", notes, hint)
 
 
 def _executed(path: Path) -> ModuleType:
@@ -165,8 +165,10 @@ def _executed(path: Path) -> ModuleType:
     try:
         loader.exec_module(module)
     except MicrosError as problem:
-        note = _users_line(problem, path)
-        raise MicrosError(*(one if one.places else replace(one, notes=(note, *one.notes)) for one in problem.problems)) from None
+        notes = _users_lines(problem, path)
+        raise MicrosError(
+            *(one if one.places else replace(one, notes=(*notes, *one.notes)) for one in problem.problems)
+        ) from None
     except SyntaxError as problem:
         note = Note(Where(problem.filename or str(path), problem.lineno or 0), (problem.text or "").strip())
         raise MicrosError(Problem(Kind.BAD_FILE, f"{path} is not valid Python: {problem.msg}", (note,))) from None

@@ -103,9 +103,12 @@ def _json(name: str, text: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as problem:
-        is_comma = text[: problem.pos].rstrip().endswith(",") and text[problem.pos : problem.pos + 1] in ("}", "]")
-        hint = "remove the comma before the closing bracket" if is_comma else ""
-        raise _unreadable(name, "JSON", problem.msg, text, problem.lineno, hint) from None
+        # Python 3.13 is at the comma and says so; before, it is at the bracket and misses a name.
+        comma = problem.pos if problem.msg.startswith("Illegal trailing comma") else len(text[: problem.pos].rstrip()) - 1
+        if text[comma : comma + 1] == "," and text[comma + 1 :].lstrip()[:1] in ("}", "]"):
+            line = text.count("\n", 0, comma) + 1
+            raise _unreadable(name, "JSON", "a comma stands before a closing bracket", text, line, "remove it") from None
+        raise _unreadable(name, "JSON", problem.msg, text, problem.lineno, "") from None
     except ValueError as problem:  # a number of thousands of digits
         raise error(Kind.BAD_FILE, f"{name} has a value that cannot be read: {problem}", at=Where(name)) from None
     except RecursionError:

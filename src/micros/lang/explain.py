@@ -92,8 +92,10 @@ def explain(ev: Evaluation, path: str | Loc) -> dict[str, Any]:
     except MicrosError as problem:
         record["error"] = str(problem)
     reads = list(whole.reads)
-    record["reads"] = _edges((one.option, one) for one in reads if _inside(one.reader, loc))
-    record["read_by"] = _edges((one.reader, one) for one in reads if _inside(one.option, loc) or _inside(loc, one.option))
+    record["reads"] = _edges((one.option, one) for one in reads if _inside(one.reader, loc) and not _inside(one.option, loc))
+    exact = [one for one in reads if _inside(one.option, loc) and not _inside(one.reader, loc)]
+    # An entry of a mapping is read with the whole of it.
+    record["read_by"] = _edges((one.reader, one) for one in exact or (one for one in reads if _inside(loc, one.option)))
     return record
 
 

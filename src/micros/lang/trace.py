@@ -27,11 +27,11 @@ class Read:
 
 
 class Traced(Evaluation):
-    """An evaluation that keeps what reads what. Reads of an option's own record fields by its own body are not noted."""
+    """An evaluation that keeps what reads what, also inside records; their evaluations share the record of the whole."""
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
-        self.reads: dict[Read, None] = {}
+        self.reads: dict[Read, None] = self.parent.reads if isinstance(self.parent, Traced) else {}
 
     def child(self, node: Node, name: str) -> Any:
         """A value or a view below a node. Raises KeyError."""
