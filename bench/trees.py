@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 from contextlib import closing
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from micros.base.tree import File, Tree
 from micros.debian.lock import read_lock
@@ -17,6 +17,9 @@ from micros.debian.universe import Universe
 from micros.machine import machine_named
 from micros.store.scheduler import Scheduler
 from micros.store.store import Store, default_root
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HOME = default_root().with_name("micros-bench")
 STORE = HOME / "store"
@@ -58,7 +61,7 @@ def change_largest_package(directory: Path, seed: int) -> str:
         data = bytearray(store.read(files[path].digest))
         middle = len(data) // 2
         data[middle : middle + _CHANGED_BYTES] = random.SystemRandom().randbytes(_CHANGED_BYTES)
-        changed = Tree({**tree, path: files[path]._replace(digest=store.add_bytes(data))})
+        changed = Tree({**tree, path: files[path]._replace(digest=store.add_bytes(bytes(data)))})
         key = scheduler.key(step)
         (STORE / "results" / key[:2] / key).write_text(f"tree {store.add_tree(changed)}\n")
     return path
