@@ -103,11 +103,11 @@ def compare(directory: Path, codec: Codec) -> None:
             commands.append(command(directory, codec))
             change_largest_package(directory, time.time_ns())
             images.append(image(directory, codec))
-            ours = Path(images[-1].output.decode().strip())
             if not theirs or theirs[0].seconds < LONG_SECONDS:
+                ours = Path(images[-1].output.decode().strip())
                 measured([*unsquashfs, ours])
                 theirs.append(measured(mksquashfs))
-                sizes = ours.stat().st_size, other.stat().st_size
+        sizes = ours.stat().st_size, other.stat().st_size
         entries = sum(1 for _ in tree.rglob("*"))
     finally:
         shutil.rmtree(tree, ignore_errors=True)

@@ -138,7 +138,15 @@ def test_another_minor_version_of_python(
     if python is None:
         pytest.skip("no other Python of 3.11 or later on PATH or in pyenv's place")
     subprocess.run([python, "-m", "venv", place / "venv"], check=True)
-    install = [place / "venv/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", ROOT]
+    install: list[str | Path] = [
+        place / "venv/bin/python",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        ROOT,
+    ]
     subprocess.run(install, check=True)
     there = elsewhere(directory, store_root, toolbox, place, None)
     assert there.build(place / "venv/bin/python") == artefacts
