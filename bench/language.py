@@ -52,7 +52,7 @@ def main() -> None:
     figure("large: all of it", large.cpu, "s", 1.2)
     figure("large: memory", large.peak_mb, "MB", 120)
     figure("large: one option", evaluated("large", an_option("large")).cpu, "s", 0.3)
-    reading = [sys.executable, "-c", READING, INPUTS / "large.json.xz"]
+    reading: list[str | Path] = [sys.executable, "-c", READING, INPUTS / "large.json.xz"]
     figure("large: of that, Python's start and reading the input", repeated(reading).cpu, "s")
     figure("medium (2,000 options)", evaluated("medium").cpu, "s")
     figure("small (200 options)", evaluated("small").cpu, "s", 0.1)

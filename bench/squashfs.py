@@ -97,6 +97,7 @@ def compare(directory: Path, codec: Codec) -> None:
     images: list[Run] = []
     commands: list[Run] = []
     theirs: list[Run] = []
+    ours = Path()
     try:
         for _ in range(ROUNDS):
             change_largest_package(directory, time.time_ns())
