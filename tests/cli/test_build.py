@@ -36,21 +36,6 @@ def test_dist_has_all_artefacts_and_a_manifest_of_every_package(micros: Command)
     assert (micros.directory / "micros.lock").exists()
 
 
-def test_other_user_settings_paths_and_stores_give_the_same_bytes(micros: Command, tmp_path: Path) -> None:
-    shutil.copy(HELLO, micros.directory)
-    first = _artefacts(micros)
-    other = Command(tmp_path / "a store, with odd characters", tmp_path / "elsewhere")
-    other.directory.mkdir()
-    shutil.copy(HELLO, other.directory)
-    shutil.copy(micros.directory / "micros.lock", other.directory)
-    old = os.umask(0o077)
-    try:
-        second = _artefacts(other, TZ="Asia/Tokyo", LANG="tr_TR.UTF-8", PYTHONHASHSEED="7")
-    finally:
-        os.umask(old)
-    assert second == first
-
-
 def test_a_changed_script_changes_the_root_and_nothing_else(micros: Command) -> None:
     shutil.copy(HELLO, micros.directory)
     first = _artefacts(micros)

@@ -73,23 +73,17 @@ def runtime_table() -> dict[str, Any]:
 def kept(name: str, tree: Tree) -> Tree:
     """The part of a package's tree that a slim image keeps; directories that become empty go too."""
     drops = [glob for key, globs in runtime_table()["drops"].items() if fnmatch.fnmatchcase(name, key) for glob in globs]
-    chosen = [
-        (path, entry)
-        for path, entry in tree.items()
-        if isinstance(entry, File | Symlink)
-        and not path.startswith(_LEFT_OUT)
-        and not path.endswith(_LEFT_OUT_ENDS)
-        and not any(part in path for part in _LEFT_OUT_PARTS)
-        and not any(fnmatch.fnmatchcase(path, glob) for glob in drops)
-    ]
-    special = [
-        (path, entry)
-        for path, entry in tree.items()
-        if not isinstance(entry, File | Symlink)
-        and not path.startswith("DEBIAN")
-        and any(other.startswith(path + "/") for other, _ in chosen)
-    ]
-    return Tree.of([*chosen, *special])
+
+    def keep(path: str, entry: Entry) -> bool:
+        return (
+            isinstance(entry, File | Symlink)
+            and not path.startswith(_LEFT_OUT)
+            and not path.endswith(_LEFT_OUT_ENDS)
+            and not any(part in path for part in _LEFT_OUT_PARTS)
+            and not any(fnmatch.fnmatchcase(path, glob) for glob in drops)
+        )
+
+    return tree.only(keep)
 
 
 def slim(job: Job) -> Digest:
@@ -100,7 +94,7 @@ def slim(job: Job) -> Digest:
 def whole(job: Job) -> Digest:
     """Step program: all of the tree `package` but its control files."""
     tree = job.tree(job.inputs["package"])
-    return job.put_tree(Tree.of((path, entry) for path, entry in tree.items() if path.partition("/")[0] != "DEBIAN"))
+    return job.put_tree(tree.only(lambda path, _: path != "DEBIAN" and not path.startswith("DEBIAN/")))
 
 
 def summary(job: Job) -> Digest:

@@ -14,17 +14,17 @@ from micros.debian import slim
 from micros.debian.elsewhere import look
 from micros.debian.index import Index, Offer, Term, parse_relations
 from micros.debian.lock import Pins
-from micros.debian.mirror import Source, candidates, locate, security_candidates
 from micros.debian.release import KEYS, Release, verify
 from micros.debian.resolver import resolve
-from micros.store.fetch import UNWATCHED, Wanted, Watcher, fetch_all
 from micros.store.step import Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from micros.debian.mirror import Source
     from micros.machine import Machine
+    from micros.store.fetch import Watcher
     from micros.store.scheduler import Scheduler
 
 SUITES = ("trixie", "trixie-updates", "trixie-security")
@@ -62,7 +62,7 @@ class Settings:
     """Certificates that may sign a release: a file, or a directory of `*.gpg`."""
     suites: Sequence[str] = SUITES
     components: Sequence[str] = ("main",)
-    watcher: Watcher = UNWATCHED
+    watcher: Watcher | None = None
     """Told of downloads."""
 
 
@@ -169,12 +169,14 @@ class Universe:
         missing = [offer for offer in offers if not self._store.has(offer.sha256)]
         if not missing:
             return
+        from micros.store.fetch import UNWATCHED, Wanted, fetch_all  # what the network needs is a tenth of an unchanged build
+
         wanted = [
             Wanted(f"{self._base(offer.suite)}/{offer.filename}", offer.size, offer.sha256, f"{offer.name} {offer.version}")
             for offer in missing
         ]
         try:
-            fetch_all(self._store, wanted, offline=self.settings.offline, watcher=self.settings.watcher)
+            fetch_all(self._store, wanted, offline=self.settings.offline, watcher=self.settings.watcher or UNWATCHED)
         except MicrosError as problem:
             gone = [part for part in problem.problems if part.kind == Kind.DOWNLOAD and part.message.endswith("status 404")]
             if not gone:
@@ -192,14 +194,13 @@ class Universe:
         """The mirror's base URL for a suite."""
         if suite not in self._sources and not self.settings.offline:
             known = self.lock.releases.get(suite, {}).get("url")
-            mirrors = candidates(self.settings.mirror)
-            if known and not self.settings.mirror:
-                self._sources[suite] = known
-            else:
-                self._sources[suite] = self._locate(suite, mirrors)[0].url
+            self._sources[suite] = known if known and not self.settings.mirror else self._locate(suite)[0].url
         return self._sources.get(suite, "")
 
-    def _locate(self, suite: str, mirrors: list[Source]) -> tuple[Source, bytes]:
+    def _locate(self, suite: str) -> tuple[Source, bytes]:
+        from micros.debian.mirror import candidates, locate, security_candidates
+
+        mirrors = candidates(self.settings.mirror)
         return locate(suite, security_candidates(mirrors) if suite.endswith("-security") else mirrors)
 
     def _opened(self) -> Index:
@@ -220,6 +221,8 @@ class Universe:
     def _fetch_index(self, suite: str, path: str, digest: Digest, size: int) -> None:
         if self._store.has(digest):
             return
+        from micros.store.fetch import UNWATCHED, Wanted, fetch_all
+
         base = f"{self._base(suite)}/dists/{suite}/"
         # By digest first, so that an update of the mirror in between does no harm; not every mirror has that directory.
         urls = [f"{base}{path.rpartition('/')[0]}/by-hash/SHA256/{digest}", base + path]
@@ -227,7 +230,7 @@ class Universe:
         for url in urls:
             item = Wanted(url, size, digest, f"the index of {suite}")
             try:
-                fetch_all(self._store, [item], offline=self.settings.offline, watcher=self.settings.watcher)
+                fetch_all(self._store, [item], offline=self.settings.offline, watcher=self.settings.watcher or UNWATCHED)
             except MicrosError as problem:
                 if problem.kind not in (Kind.DOWNLOAD, Kind.DIGEST_MISMATCH):
                     raise
@@ -252,7 +255,7 @@ class Universe:
         """Today's release of a suite, verified."""
         if self.settings.offline:
             raise error(Kind.OFFLINE, f"--offline, and no lock pins the suite {suite}", hint="build once without --offline")
-        source, data = self._locate(suite, candidates(self.settings.mirror))
+        source, data = self._locate(suite)
         url = f"{source.url}/dists/{suite}/InRelease"
         release = verify(data, suite, url=url, keyring=self.settings.keyring, accept_expired=self.settings.accept_expired)
         self._check_order(release, url)

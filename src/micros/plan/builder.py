@@ -46,7 +46,7 @@ class Builder:
         self._scheduler = scheduler
         self._lock = lock
         self._pins: dict[str, Pins] = read_lock(lock) if lock is not None and lock.exists() else {}
-        self._before = lock_text(self._pins) if self._pins else ""
+        self._before = dict(self._pins)
         self._settings = settings
         self._closures: dict[str, Closure] = {}
 
@@ -88,11 +88,9 @@ class Builder:
 
     def save_lock(self) -> bool:
         """Write the lock file if it changed; whether it did."""
-        if self._lock is None:
+        if self._lock is None or self._pins == self._before:
             return False
         text = lock_text(self._pins)
-        if text == self._before:
-            return False
         try:
             write_durably(self._lock, text.encode(), self._lock.parent)
         except OSError as problem:

@@ -42,6 +42,7 @@ class SystemPlan:
     initrd_compression: str
     initrd_level: int
     root_compression: str
+    root_level: int
     artefact: Artefact
     """What is built: one attribute of `system.build`."""
     memory_mib: int
@@ -82,6 +83,7 @@ def plan_of(config: Config, target: str) -> SystemPlan:
         initrd_compression=initrd.compressor,
         initrd_level=initrd.level,
         root_compression=config[Root].compression,
+        root_level=config[Root].level,
         artefact=_artefact(config, target),
         memory_mib=guest.memory_size,
         cores=guest.cores,

@@ -90,6 +90,15 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+def sync_file(path: Path) -> None:
+    """Make a file's contents and mode durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def sync_file_system(path: Path) -> None:
     """Make everything written to a path's file system durable: one call for thousands of small files (syncfs(2))."""
     libc = ctypes.CDLL(None, use_errno=True)

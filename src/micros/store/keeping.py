@@ -42,9 +42,11 @@ def pin(store: Store, output: Path, digests: Iterable[Digest]) -> None:
     name = output.absolute().as_posix()
     unique = digest_of(os.fsencode(name))[:16]
     file_name = f"{os.path.basename(name)[-60:]}-{unique}.json"
-    data = json.dumps({"output": name, "digests": sorted(set(digests))}, indent=1).encode()
+    data = json.dumps({"output": name, "digests": sorted(set(digests))}).encode()
+    path = store.root / "pins" / file_name
     with disk_errors(store.root):
-        write_durably(store.root / "pins" / file_name, data, store.scratch)
+        if not path.exists() or path.read_bytes() != data:
+            write_durably(path, data, store.scratch)
 
 
 @dataclass(frozen=True, slots=True)

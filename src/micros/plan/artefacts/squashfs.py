@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def image(build: Builder) -> FileSteps:
     """The squashfs image."""
-    options = {"compression": build.plan.root_compression}
+    options = {"compression": build.plan.root_compression, "level": build.plan.root_level}
     return {"root.squashfs": Step("micros.formats.squashfs:write", {"tree": tree(build)}, options, "root.squashfs")}
 
 
