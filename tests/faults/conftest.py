@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ from tests.debian.small_mirror import SmallMirror
 from tests.faults.faulty_mirror import serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.faults.faulty_mirror import FaultyMirror
 
@@ -73,6 +75,22 @@ class Box:
 def direct(environment: dict[str, str]) -> dict[str, str]:
     """The environment in which nothing but the small mirror is asked, and not by way of a proxy."""
     return {"no_proxy": "*", "NO_PROXY": "*", "MICROS_SECURITY_MIRROR": ""} | environment
+
+
+@contextlib.contextmanager
+def small_disk(root: Path) -> Iterator[Callable[[str], None]]:
+    """A file system of its own below `root`; what is yielded gives it another size, and empties it first."""
+    disk = root / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(disk)], check=True)
+
+    def remount(options: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,{options}", str(disk)], check=True)
+
+    try:
+        yield remount
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from micros.machine import host_machine
 from micros.store.keeping import verify
 from micros.store.store import Store
 from tests.conftest import Command, Outcome
-from tests.faults.conftest import SUITES, Box, direct
+from tests.faults.conftest import SUITES, Box, direct, small_disk
 from tests.formats.handmade_archives import CONTROL, END, deb_of, tar_member
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _kill_points(count: int, chance: random.Random) -> Iterator[tuple[str, int]]
         yield call, chance.randint(1, most)
 
 
-@pytest.mark.parametrize("points", [14, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("points", [14, pytest.param(150, marks=pytest.mark.slow)])
 def test_a_command_killed_at_any_system_call(box: Box, strace: Trace, points: int) -> None:
     seed = int(os.environ.get("MICROS_TEST_SEED") or random.SystemRandom().randrange(1 << 32))
     sys.stdout.write(f"MICROS_TEST_SEED={seed}\n")
@@ -168,22 +168,6 @@ def test_too_little_memory(box: Box) -> None:
             box.failed(done, "no-memory")
     assert refused
     box.heals()
-
-
-@contextlib.contextmanager
-def small_disk(root: Path) -> Iterator[Callable[[str], None]]:
-    """A file system of its own below `root`; what is yielded gives it another size, and empties it first."""
-    disk = root / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(disk)], check=True)
-
-    def remount(options: str) -> None:
-        subprocess.run(["mount", "-o", f"remount,{options}", str(disk)], check=True)
-
-    try:
-        yield remount
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a small file system")
