@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from micros.base.errors import Kind, MicrosError
+from micros.base.errors import Kind, MicrosError, error
 from micros.base.where import relative
 
 if TYPE_CHECKING:
@@ -53,12 +53,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MicrosError as problem:
         _report(problem, as_json=arguments.json)
         return 2 if problem.kind == Kind.USAGE else 1
+    except (MemoryError, RuntimeError) as problem:
+        if isinstance(problem, RuntimeError) and "start new thread" not in str(problem):
+            raise  # ours, with a traceback to report
+        hint = "end other programs, or raise the limit (ulimit -v)"
+        _report(error(Kind.NO_MEMORY, "this machine has not enough memory left", hint=hint), as_json=arguments.json)
+        return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as problem:
+        # What no part of the program expects: the system's own words, and what they are about.
+        about = f": {os.fsdecode(problem.filename)}" if isinstance(problem.filename, str | bytes) else ""
+        reason = problem.strerror or str(problem)
+        _report(error(Kind.SYSTEM, f"the system refuses: {reason}{about}"), as_json=arguments.json)
+        return 1
     return status
 
 
