@@ -9,7 +9,7 @@ from typing import Any
 from micros.base.errors import Kind, error
 from micros.lang.data import load_file
 from micros.lang.evaluation import Evaluation
-from micros.lang.surface import as_data, outside
+from micros.lang.surface import Record, as_data, outside
 from micros.lang.values import kind_name
 
 
@@ -28,6 +28,11 @@ def as_root(module: Any) -> Any:
         return load_file(module)
     if isinstance(module, Mapping) and "_type" not in module:
         return as_data(module)
+    if isinstance(module, Record):
+        name = type(module).__name__
+        raise error(
+            Kind.BAD_MODULE, f"a {name} stands where a module is expected", at=outside(), hint=f"a {name} is a value of an option"
+        )
     if isinstance(module, list | tuple | str | int | float | None):
         hint = "give each module as an argument of its own: system(a, b), or system(*modules)"
         if isinstance(module, str):

@@ -59,7 +59,11 @@ class Ref:
         raise _no_value(self.path)
 
     def __repr__(self) -> str:
-        return f"<option {show_path(self.path)}>"
+        return f"<{self.__micros_show__()}>"
+
+    def __micros_show__(self) -> str:
+        """As messages write it."""
+        return f"option {show_path(self.path)}"
 
 
 def _no_value(path: Loc) -> Exception:
@@ -292,7 +296,11 @@ class Base:
         _site: ClassVar[dict[str, Site]]
     if not TYPE_CHECKING:
 
-        def __init__(self, **given: Any) -> None:
+        def __init__(self, *values: Any, **given: Any) -> None:
+            if values:
+                name, first = type(self).__name__, next(iter(type(self).__options__), "option")
+                headline = f"{name}(...) takes its options by name"
+                raise error(Kind.WRONG_TYPE, headline, at=outside(), hint=f"write {name}({first}=...)")
             self._view = None
             self._ev = None
             self._given = given
