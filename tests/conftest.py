@@ -26,6 +26,15 @@ from micros.store.store import Store, default_root
 TIMEOUT_SECONDS = 300
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--accept", action="store_true", help="rewrite golden texts with what is printed today")
+
+
+@pytest.fixture
+def accept(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--accept"))
+
+
 @pytest.fixture(scope="session")
 def store_root() -> Path:
     named = os.environ.get("MICROS_TEST_STORE")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.machinery
 import os
+import re
 import sys
-import traceback
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from micros.base.errors import Kind, MicrosError, Note, Problem, error
 from micros.base.where import Where
 from micros.lang import as_root, evaluate, read_text
+from micros.lang.places import users_frames
 from micros.packages import pkgs
 
 if TYPE_CHECKING:
@@ -94,6 +96,8 @@ def load(target: str, extra: Sequence[Any] = ()) -> tuple[MicrosSystem, Path]:
     distinct = {id(value): value for value in found.values()}
     if name and name in found:
         return found[name].extend(*extra), path
+    if not found:
+        raise error(Kind.BAD_FILE, f"{file} describes no system", at=Where(file), hint="end it with `name = system(...)`")
     if name or len(distinct) != 1:
         listing = ", ".join(f"{file}:{key}" for key in found) or "none"
         what = f"{file} has no system named {name!r}" if name else f"{file} holds {len(distinct)} systems, not one"
@@ -124,6 +128,27 @@ class _FreshFinder:
         return self._finder.find_spec(name) if path is None else None
 
 
+def _users_lines(problem: BaseException, path: Path) -> tuple[Note, ...]:
+    """The lines of the user's files that a failure came through."""
+    ours = str(Path(__file__).parent)
+    lines = [Note(where, text) for where, text in users_frames(problem.__traceback__) if not where.file.startswith(ours)]
+    return tuple(lines) or (Note(Where(str(path))),)
+
+
+def _failure(problem: BaseException, path: Path) -> Problem:
+    """What a user's file raised."""
+    notes = _users_lines(problem, path)
+    missing = re.match(r"cannot import name '(\w+)' from 'micros\.modules'", str(problem))
+    if missing is None:
+        return Problem(Kind.BAD_FILE, f"{path} fails: {type(problem).__name__}: {problem}", notes)
+    from micros.lang.suggest import did_you_mean, is_close, nearest
+    from micros.modules import public_names
+
+    close = [name for name in nearest(missing[1], public_names()) if is_close(missing[1], name)]
+    hint = did_you_mean(close) or "`micros options` lists what there is; docs/options.md shows it by name"
+    return Problem(Kind.BAD_FILE, f"`micros.modules` has no `{missing[1]}`", notes, hint)
+
+
 def _executed(path: Path) -> ModuleType:
     """A user's Python file, run. What it raises becomes an error with the place in the user's file."""
     read_text(path)  # for its limit, and for what no file of any kind may hold
@@ -139,21 +164,18 @@ def _executed(path: Path) -> ModuleType:
     sys.meta_path.insert(0, finder)
     try:
         loader.exec_module(module)
-    except MicrosError:
-        raise
-    except SyntaxError as problem:
-        raise error(
-            Kind.BAD_FILE, f"{path} is not valid Python: {problem.msg}", at=Where(str(path), problem.lineno or 0)
+    except MicrosError as problem:
+        notes = _users_lines(problem, path)
+        raise MicrosError(
+            *(one if one.places else replace(one, notes=(*notes, *one.notes)) for one in problem.problems)
         ) from None
+    except SyntaxError as problem:
+        note = Note(Where(problem.filename or str(path), problem.lineno or 0), (problem.text or "").strip())
+        raise MicrosError(Problem(Kind.BAD_FILE, f"{path} is not valid Python: {problem.msg}", (note,))) from None
     except KeyboardInterrupt:
         raise
     except BaseException as problem:
-        frames = traceback.extract_tb(problem.__traceback__)
-        own = [frame for frame in frames if Path(frame.filename).resolve() == path.resolve()]
-        line = own[-1].lineno or 0 if own else 0
-        note = Note(Where(str(path), line), own[-1].line or "" if own else "")
-        message = f"{path} fails: {type(problem).__name__}: {problem}"
-        raise MicrosError(Problem(Kind.BAD_FILE, message, (note,))) from None
+        raise MicrosError(_failure(problem, path)) from None
     finally:
         sys.meta_path.remove(finder)
     return module

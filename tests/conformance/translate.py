@@ -9,7 +9,7 @@ from micros.base.where import Where
 from micros.lang.api import evaluate
 from micros.lang.modules import Decl, Spec
 from micros.lang.renames import alias, changed, merged, removed, renamed, replaced
-from micros.lang.values import Deferred, Merge
+from micros.lang.values import Deferred, Literal, Merge
 from tests.conformance.expressions import function_from, mentions, now, path_from, value_from
 from tests.conformance.type_forms import type_from
 
@@ -100,7 +100,7 @@ def option_from(form: dict[str, Any], scope: Scope, where: Where = UNKNOWN) -> D
     decl = Decl(type_from(form["type"], scope) if "type" in form else None, where=where)
     for name, item in form.items():
         if name in _VALUES:
-            setattr(decl, _VALUES[name], value_from(item, scope))
+            setattr(decl, _VALUES[name], _shown(value_from(item, scope)))
         elif name in _ATTRIBUTES:
             setattr(decl, _ATTRIBUTES[name], item)
         elif name == "apply":
@@ -108,6 +108,13 @@ def option_from(form: dict[str, Any], scope: Scope, where: Where = UNKNOWN) -> D
         elif name != "type":
             raise error(Kind.BAD_DECLARATION, f"an option has no attribute `{name}`", at=where)
     return decl
+
+
+def _shown(value: Any) -> Any:
+    """A default or example; one that is tagged as text for the documentation is that."""
+    if isinstance(value, dict) and str(value.get("_type", "")).startswith("literal"):
+        return Literal(value["text"])
+    return value
 
 
 def _apply(form: Any, scope: Scope) -> Any:

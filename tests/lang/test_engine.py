@@ -13,6 +13,7 @@ from micros.lang.containers import AttrsOf, ListOf
 from micros.lang.evaluation import Evaluation
 from micros.lang.modules import Decl, Spec
 from micros.lang.reading import plain
+from micros.lang.records import Submodule
 from micros.lang.suggest import distance, nearest
 from micros.lang.values import Deferred, Derived, If, Merge, Order, Override
 
@@ -43,6 +44,43 @@ def test_a_long_cycle() -> None:
     with pytest.raises(MicrosError) as caught:
         chain(Deferred(lambda ev: ev.config.lookup(("o0",)))).get("o0")
     assert caught.value.kind is Kind.CYCLE
+
+
+def test_reading_one_option_runs_only_what_it_needs() -> None:
+    ran: list[str] = []
+
+    def counted(name: str) -> Deferred:
+        def run(ev: Evaluation) -> int:
+            ran.append(name)
+            return 1
+
+        return Deferred(run)
+
+    entry = Submodule([Spec(options={"x": Decl(t.INT, default=counted("default x")), "y": Decl(t.INT, default=counted("y"))})])
+    options = {
+        "a": Decl(t.INT), "b": Decl(t.INT, default=counted("default b")), "c": Decl(t.INT),
+        "entries": Decl(AttrsOf(entry)), "list": Decl(ListOf(t.INT)), "open": Decl(AttrsOf(t.INT)),
+    }  # fmt: skip
+    config = {
+        "a": Merge([counted("a"), Override(1000, counted("losing a")), If(False, counted("absent a"))]),
+        "b": counted("b"),
+        "c": Deferred(lambda ev: ev.config.a + 1),
+        "entries": {"one": {"x": counted("x of one")}, "two": {"x": counted("x of two")}},
+        "open": {"k": counted("k"), "l": counted("l")},
+    }
+    evaluation = Evaluation([Spec(options=options, config=config)])
+    assert evaluation.config.c == 2
+    assert ran == ["a"]
+    assert evaluation.config.c + evaluation.config.a == 3
+    assert ran == ["a"]
+    assert list(evaluation.config.entries) == ["one", "two"]
+    assert evaluation.config.entries["one"].x == 1
+    assert ran == ["a", "x of one"]
+    assert evaluation.config.open["k"] == 1
+    assert evaluation.option_at(("b",)).is_defined
+    assert ran == ["a", "x of one", "k"]
+    plain(evaluation.config)
+    assert sorted(ran) == ["a", "b", "k", "l", "x of one", "x of two", "y", "y"]
 
 
 def single(kind: t.Type, *values: object) -> Evaluation:

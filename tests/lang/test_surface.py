@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,6 +20,7 @@ from micros.lang import (
     Range,
     Record,
     after,
+    as_root,
     before,
     check,
     default,
@@ -180,7 +182,7 @@ def test_assertions_are_reported_together_and_warnings_kept() -> None:
 
 def test_unknown_names_in_calls_and_data() -> None:
     with pytest.raises(MicrosError) as caught:
-        Sshd(prot=1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+        evaluate([*BASE, Sshd(prot=1)]).check()  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     assert caught.value.kind is Kind.UNKNOWN_OPTION
     assert "services.sshd.port" in caught.value.problems[0].hint
     with pytest.raises(MicrosError) as caught:
@@ -203,6 +205,18 @@ def test_a_failing_body_names_option_and_line() -> None:
     assert caught.value.kind is Kind.BODY_FAILED
     assert "services.sshd.port" in str(caught.value)
     assert caught.value.places[-1].line == line() - 3
+
+
+def test_a_failure_inside_a_library_is_shown_where_the_user_called_it() -> None:
+    def body(config: Config) -> str:
+        return str(json.loads("no JSON"))
+
+    with pytest.raises(MicrosError) as caught:
+        evaluate([*BASE, Sshd(log=lazy(body), name=lazy(lambda config: config[Sshd].log))]).config.get("services.sshd.name")
+    assert "computing `services.sshd.log` failed: JSONDecodeError" in str(caught.value)
+    assert "needed by `services.sshd.name`" in str(caught.value)
+    assert {Path(where.file).name for where in caught.value.places} == {"test_surface.py"}
+    assert body.__code__.co_firstlineno + 1 in [where.line for where in caught.value.places]
 
 
 def test_a_cycle_is_named() -> None:
@@ -230,3 +244,19 @@ def test_documentation_and_explanation() -> None:
     assert told["value"] == "6"
     assert [one["priority"] for one in told["definitions"]] == [100, 1000, 1500]
     assert [one["wins"] for one in told["definitions"]] == [True, False, False]
+
+
+def test_keys_of_mappings_have_their_own_lines() -> None:
+    here = line()
+    modules = [as_root({"services": {"sshd": {"port": 1}}}), as_root(
+        {"services": {
+            "sshd": {
+                "port": 2,
+            },
+        }},
+    )]  # fmt: skip
+    made_elsewhere = {"services": {"sshd": {"port": 3}}}
+    modules.append(as_root(made_elsewhere))
+    with pytest.raises(MicrosError) as caught:
+        evaluate([*BASE, *modules]).config.get("services.sshd.port")
+    assert [where.line - here for where in caught.value.places] == [1, 4, 9]

@@ -5,6 +5,7 @@ Tests assert kinds and places; the words may change. Whoever finds several indep
 
 from __future__ import annotations
 
+import linecache
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -74,7 +75,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One line under a headline: a place, a text, or both."""
+    """One line under a headline: a place, a text, or both. A place without a text shows its line of the source."""
 
     where: Where | None
     text: str = ""
@@ -82,7 +83,8 @@ class Note:
     def __str__(self) -> str:
         if self.where is None:
             return self.text
-        return f"{self.where!s:<24} {self.text}".rstrip()
+        text = self.text or linecache.getline(self.where.file, self.where.line).strip()
+        return f"{self.where!s:<24} {text}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 
 
@@ -16,9 +17,16 @@ class Where:
     """1-based, as editors count; 0 where a file has no lines to speak of."""
 
     def __str__(self) -> str:
-        name = self.file
-        if name.startswith("/"):
-            relative = os.path.relpath(name)
-            if not relative.startswith(".."):
-                name = relative
+        name = relative(self.file)
         return f"{name}:{self.line}" if self.line else name
+
+
+def relative(file: str) -> str:
+    """A path as short as it can be understood: from the working directory, else from where Python finds modules."""
+    if not file.startswith("/"):
+        return file
+    for roots in ([os.getcwd()], sys.path):
+        inside = [file[len(root) + 1 :] for root in roots if root and file.startswith(root.rstrip("/") + "/")]
+        if inside:
+            return min(inside, key=len)
+    return file

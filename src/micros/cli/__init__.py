@@ -1,4 +1,12 @@
-"""The command `micros`: one file per verb. Results go to standard output, everything for people to standard error."""
+"""The command `micros`: one file per verb. Results go to standard output, everything for people to standard error.
+
+A verb is a file of this folder whose docstring begins with the words of its command line:
+
+    \"\"\"`micros eval FILE PATH`: the value of an option.\"\"\"
+
+and which has `options(parser)`, its arguments, and `run(arguments)`, which gives the exit status. What stands after the
+colon is its help. Only the chosen verb's file is imported: commands start fast.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +15,30 @@ import gc
 import importlib
 import json
 import os
+import re
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from micros.base.errors import Kind, MicrosError
+from micros.base.where import relative
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-VERBS = {
-    "build": "build a system's artefacts",
-    "run": "build a system and boot it in QEMU",
-    "eval": "print the value of an option",
-    "lock": "make or move the lock file",
-    "gc": "remove from the store what nothing needs",
-    "store": "check the store",
-}
+_HEAD = re.compile(r'"""`micros ([a-z-]+)[^`]*`: (.+?)\.?(?:""")?$')
+
+
+def verbs(folder: Path = Path(__file__).parent) -> dict[str, str]:
+    """What can be said after `micros`, and its help: read from the first lines of files, without importing any."""
+    found = {}
+    for path in sorted(folder.glob("*.py")):
+        with path.open(encoding="utf-8") as file:
+            head = _HEAD.match(file.readline())
+        if head and head[1] == path.stem:
+            found[head[1]] = head[2]
+    return found
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,11 +70,11 @@ def _stopped(number: int, _frame: object) -> None:
 def _parser(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="micros", description="Microscopic Linux systems from a page of typed Python.")
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
-    chosen = next((word for word in argv if word in VERBS), None)
-    for verb, text in VERBS.items():
-        sub = verbs.add_parser(verb, help=text, description=text.capitalize() + ".")
-        # Only the chosen verb's module is imported: commands start fast.
+    commands = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    known = verbs()
+    chosen = next((word for word in argv if word in known), None)
+    for verb, text in known.items():
+        sub = commands.add_parser(verb, help=text, description=text[0].upper() + text[1:] + ".")
         if verb == chosen:
             importlib.import_module(f"micros.cli.{verb}").options(sub)
             common(sub)
@@ -94,7 +109,7 @@ def _report(problem: MicrosError, *, as_json: bool) -> None:
             {
                 "kind": item.kind,
                 "message": item.message,
-                "places": [{"file": where.file, "line": where.line} for where in item.places],
+                "places": [{"file": relative(where.file), "line": where.line} for where in item.places],
                 "notes": [str(note) for note in item.notes],
                 "hint": item.hint,
             }

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from micros.cli.session import Session
+    from micros.lang import Evaluation
 
 
 def loaded(arguments: argparse.Namespace, extra: Sequence[Any] = ()) -> tuple[MicrosSystem, Path]:
@@ -29,3 +30,10 @@ def builder(current: Session, arguments: argparse.Namespace, extra: Sequence[Any
         for warning in described.evaluation.warnings:
             current.say(f"warning: {warning}")
     return Builder(plan, current.scheduler, path.parent / "micros.lock", current.settings)
+
+
+def evaluation_of(arguments: argparse.Namespace) -> Evaluation:
+    """The evaluation of `--file`'s system, or of MicrOS's own modules alone."""
+    if arguments.file:
+        return loaded(arguments)[0].evaluation
+    return MicrosSystem([setting(text) for text in arguments.set]).evaluation

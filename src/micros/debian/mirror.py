@@ -89,6 +89,8 @@ def locate(suite: str, among: list[Source]) -> tuple[Source, bytes]:
         try:
             data = fetch_small(f"{source.url}/dists/{suite}/InRelease", limit=RELEASE_LIMIT_BYTES)
         except MicrosError as problem:
+            if problem.kind not in (Kind.DOWNLOAD, Kind.TOO_LARGE):
+                raise
             problems.append(problem)
         else:
             return source, data

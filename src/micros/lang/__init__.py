@@ -27,10 +27,16 @@ A module is a class whose annotated fields are options; calling it is a definiti
 * `option(default=..., doc=..., example=..., aliases=[...], read_only=False, internal=False, apply=f)`;
   `option(default=REQUIRED)` or `option()` has no default: reading it undefined is an error (`no-value`) unless its type has an
   empty value (list, dict, record, `T | None`). `default=lazy(lambda config: ...)` computes it.
+* Open records: `class Settings(Record, freeform=str | int)`, or `freeform=formats.TOML`; `Settings(a=1) | {"b-c": "x"}` gives
+  undeclared fields, `settings["b-c"]` reads them. `micros.lang.formats` writes them: `formats.TOML.generate(self.settings)`.
+* Options of other modules: a module that declares one again, `services: dict[str, LogFields]`, adds the fields of its record
+  to every entry; `at="a.record"` declares below a record; several modules may share one `at`.
+* Old names: `Module(..., imports=[renamed("old.a", "new.b"), alias(...), changed(...), merged(...), removed(...)])`.
 * `@defines(target, when=..., priority=..., order=...)`: the target is an option of any module (`Firewall.ports`), one key
   of a mapping (`Micros.services["sshd"]`), a field of an entry (`Accounts.users["ann"].shell`), or an own field by its
   name (`port`). `when` is a bool option, or `lazy(lambda config: ...)`. Bodies are pure and run when the target is read;
-  they return a plain value. `self.x` reads own options; `config[Other].x` others'.
+  they return a plain value; opening a file or a socket or starting a process there is an error of kind `impure`.
+  `self.x` reads own options; `config[Other].x` others'.
 * `@check` methods return None or a message: all that fail are reported together (kind `assertion`) by `Evaluation.check()`.
   `@warns` methods return None, a message or a list of them: `Evaluation.warnings`.
 * Wrappers, all `T -> T`: `force default before after order(n, x) override(n, x) when(cond, x) merge(a, b) lazy(f)`.
@@ -41,11 +47,13 @@ A module is a class whose annotated fields are options; calling it is a definiti
 
 from __future__ import annotations
 
+from micros.lang import formats
 from micros.lang.annotations import Lines, NonEmptyStr, Pattern, Port, Range, Raw, leaf_type, string_filter
 from micros.lang.api import as_root, evaluate
 from micros.lang.data import load_file, read_text, setting
 from micros.lang.evaluation import Config, Evaluation, OptionCell, View
 from micros.lang.reading import plain
+from micros.lang.renames import alias, changed, merged, removed, renamed
 from micros.lang.surface import (
     REQUIRED,
     Entry,
@@ -61,7 +69,7 @@ from micros.lang.wrappers import after, before, default, force, lazy, merge, ord
 
 __all__ = [
     "REQUIRED", "Config", "Entry", "Evaluation", "Lines", "Module", "NonEmptyStr", "Option", "OptionCell", "Pattern",
-    "Port", "Range", "Raw", "Record", "View", "after", "as_root", "before", "check", "default", "defines", "evaluate",
-    "force", "lazy", "leaf_type", "load_file", "merge", "option", "order", "override", "plain", "read_text", "setting",
-    "string_filter", "warns", "when",
+    "Port", "Range", "Raw", "Record", "View", "after", "alias", "as_root", "before", "changed", "check", "default",
+    "defines", "evaluate", "force", "formats", "lazy", "leaf_type", "load_file", "merge", "merged", "option", "order",
+    "override", "plain", "read_text", "removed", "renamed", "setting", "string_filter", "warns", "when",
 ]  # fmt: skip

@@ -77,7 +77,7 @@ class Filtered(kinds.Scalar):
     immediate = False
 
     def __init__(self, function: Callable[[str], Any]) -> None:
-        super().__init__("str", "string", lambda value: isinstance(value, str))
+        super().__init__("str", "string", kinds.STR.accepts)
         self.function = function
 
     def combine(self, ev: Any, loc: Any, defs: Any) -> Any:
@@ -158,11 +158,18 @@ def type_of(annotation: Any) -> Type:
         return _union(arguments)
     if origin in (Callable, python_types.FunctionType) or annotation is Callable:
         return FunctionTo(type_of(arguments[1]) if len(arguments) > 1 else Anything())
+    if type(annotation).__name__ == "TypeAliasType":  # `type Name = ...` of Python 3.12
+        return type_of(annotation.__value__)
     if isinstance(annotation, NewType):
         return type_of(annotation.__supertype__)
     if isinstance(annotation, type):
         return _class_type(annotation)
     raise TypeError(f"{annotation!r} is no option type")
+
+
+def freeform_type(annotation: Any) -> Type:
+    """The type of all undeclared fields of a record: a format's, or a mapping to the annotated type."""
+    return annotation.type if isinstance(annotation, Format) else AttrsOf(type_of(annotation))
 
 
 def _class_type(annotation: type) -> Type:

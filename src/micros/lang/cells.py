@@ -7,6 +7,7 @@ few levels the work moves to a fresh thread, because both Python's recursion lim
 from __future__ import annotations
 
 import threading
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, MicrosError, Note, Problem
@@ -67,8 +68,8 @@ class Cell:
         except MicrosError as problem:
             self.state = FAILED
             problem.__traceback__ = None
-            self.value = problem
-            raise
+            self.value = _needed(problem, self)
+            raise self.value from None
         except BaseException:
             self.state = NEW
             raise
@@ -77,6 +78,24 @@ class Cell:
         self.state = DONE
         self.value = value
         return value
+
+
+TRACED = {Kind.BODY_FAILED, Kind.NO_VALUE, Kind.MISSING_ARGUMENT, Kind.REMOVED, Kind.IMPURE}
+"""What is wrong with one option only, so that it matters who reads it."""
+MOST_READERS = 5
+
+
+def _needed(problem: MicrosError, reader: Cell) -> MicrosError:
+    """The error with the option that needed the failing one; the first few, where one needs the other."""
+    first = problem.problems[0]
+    name = f"`{show_path(reader.loc)}`"
+    if first.kind not in TRACED or len(problem.problems) > 1 or name in first.message:
+        return problem
+    if sum(note.text.startswith("needed by") for note in first.notes) >= MOST_READERS:
+        return problem
+    where = next(iter(reader.places()), None)
+    note = Note(where, f"needed by {name}")
+    return MicrosError(Problem(first.kind, first.message, (*first.notes, note), first.hint))
 
 
 def _hop(work: Callable[[], Any]) -> Any:
@@ -107,8 +126,8 @@ def _cycle(chain: list[Cell]) -> MicrosError:
     names = [show_path(cell.loc) for cell in chain]
     shown = names if len(names) <= 12 else [*names[:6], "...", *names[-6:]]
     notes = []
-    for cell in chain[:-1][:20]:
-        notes += [Note(where, show_path(cell.loc)) for where in cell.places()[:1]] or [Note(None, show_path(cell.loc))]
-    return MicrosError(
-        Problem(Kind.CYCLE, f"`{names[0]}` needs its own value: {' -> '.join(shown)}", tuple(notes), "break the circle")
-    )
+    for cell, needed in list(pairwise(chain))[:20]:
+        text = f"{show_path(cell.loc)} needs {show_path(needed.loc)}"
+        notes += [Note(where, text) for where in cell.places()[:1]] or [Note(None, text)]
+    hint = "one of them must not depend on the next: give it a value that does not read the other"
+    return MicrosError(Problem(Kind.CYCLE, f"`{names[0]}` needs its own value: {' -> '.join(shown)}", tuple(notes), hint))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from micros.base.errors import Kind, MicrosError, Note, Problem, error
 from micros.lang import modules as records
+from micros.lang.arguments import own_node
 from micros.lang.cells import DONE, FAILED, NEW, RUNNING, Cell, Runtime
 from micros.lang.merging import (
     Def,
@@ -23,6 +24,7 @@ from micros.lang.merging import (
 )
 from micros.lang.modules import UNSET, Decl, Met, Spec
 from micros.lang.places import place
+from micros.lang.purity import pure
 from micros.lang.spreading import Spreading
 from micros.lang.tree import Node, Option, declare
 from micros.lang.values import OPTION_DEFAULT, Deferred, Loc, Override, parse_path, show_path, snake
@@ -85,7 +87,7 @@ class OptionCell(Cell):
             return value
         apply = compute(option.apply, self.ev, self.loc) if type(option.apply) is Deferred else option.apply
         try:
-            return apply(value)
+            return pure(apply, self.loc, value)
         except MicrosError:
             raise
         except Exception as problem:
@@ -181,6 +183,8 @@ class View(Mapping[str, Any]):
             try:
                 value = value[int(name)] if isinstance(value, list) else value[name]
             except (KeyError, IndexError, ValueError, TypeError):
+                if isinstance(value, View):
+                    raise value._ev.unknown(value._node.path + path[index:]) from None
                 raise self._ev.unknown(self._node.path + path[: index + 1]) from None
         return value
 
@@ -283,7 +287,7 @@ class Evaluation:
     def options(self) -> dict[str, Any]:
         """The tree of options: nested dicts with `OptionCell`s."""
         self.ready()
-        return self._option_tree(self.root)
+        return {**self._option_tree(self.root), "_module": self._option_tree(own_node())}
 
     def _option_tree(self, node: Node) -> dict[str, Any]:
         return {name: self.cell(child) if child.decls else self._option_tree(child) for name, child in node.children.items()}

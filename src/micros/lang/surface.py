@@ -3,271 +3,20 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 
-from micros.base.errors import Kind, error
 from micros.base.where import Where
-from micros.lang.modules import UNSET, Decl, Spec
-from micros.lang.places import Site
-from micros.lang.values import At, Deferred, If, Loc, Order, Override, parse_path, show_path
+from micros.lang.bodies import Body, Entry, Hook, below, check, defines, definition_of, reading, warns
+from micros.lang.modules import Decl, Spec, spec_of
+from micros.lang.places import KeySite, Site
+from micros.lang.refs import REQUIRED, Option, option, outside_frame
+from micros.lang.values import At, Loc, Merge, parse_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import LiteralString
+    from types import FrameType
 
-    from micros.lang.evaluation import Config, Evaluation
-    from micros.lang.types import Type
-
-T = TypeVar("T")
-M = TypeVar("M")
-
-REQUIRED: Any = UNSET
-"""The default of an option that has none: `option(default=REQUIRED)`."""
-
-
-class Ref:
-    """An option, or something below one, as a target of a definition or a condition."""
-
-    __slots__ = ("_base", "_parts")
-
-    def __init__(self, base: Option, parts: Loc = ()) -> None:
-        self._base = base
-        self._parts = parts
-
-    @property
-    def path(self) -> Loc:
-        """Where it lies, from the top of its module's tree (of its record, where a record owns it)."""
-        return self._base.path + self._parts
-
-    def __getitem__(self, key: Any) -> Ref:
-        keys = key if isinstance(key, tuple) else (key,)
-        return Ref(self._base, self._parts + tuple(str(part) for part in keys if part is not ...))
-
-    def __getattr__(self, name: str) -> Ref:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return Ref(self._base, (*self._parts, name))
-
-    def __bool__(self) -> bool:
-        raise _no_value(self.path)
-
-    def __str__(self) -> str:
-        raise _no_value(self.path)
-
-    def __iter__(self) -> Any:
-        raise _no_value(self.path)
-
-    def __repr__(self) -> str:
-        return f"<option {show_path(self.path)}>"
-
-
-def _no_value(path: Loc) -> Exception:
-    return error(
-        Kind.IMPURE,
-        f"`{show_path(path)}` has no value here: options have values only inside bodies",
-        at=_outside(),
-        hint="read it in a method (`self.x`, `config[Other].x`), or write lazy(lambda config: ...)",
-    )
-
-
-_INTERNAL = ("micros.lang", "micros.system", "micros.cli", "functools")
-
-
-def _outside() -> Where:
-    """The nearest line that is not the language's own."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_INTERNAL):
-        frame = frame.f_back
-    return Where(frame.f_code.co_filename, frame.f_lineno)
-
-
-class Option(Ref):
-    """A declared option of a class; read from an instance inside a body, it is the value."""
-
-    __slots__ = ("aliases", "annotation", "arguments", "name", "owner", "where")
-
-    def __init__(self, where: Where, aliases: list[str], arguments: dict[str, Any]) -> None:
-        super().__init__(self)
-        self.where, self.aliases, self.arguments = where, aliases, arguments
-        self.name = ""
-        self.owner: type[Base] | None = None
-        self.annotation: Any = Any
-
-    @property
-    def path(self) -> Loc:
-        """Where it lies, from the top of its module's tree."""
-        return (*(self.owner.__at__ if self.owner is not None else ()), self.name)
-
-    def __set_name__(self, owner: type[Base], name: str) -> None:
-        self.owner, self.name = owner, name
-
-    def __get__(self, instance: Base | None, owner: type) -> Any:
-        if instance is None:
-            return self
-        if instance._view is None:
-            raise _no_value(self.path)
-        return instance._view[self.name]
-
-    def __set__(self, instance: Base, value: object) -> None:
-        raise error(Kind.IMPURE, f"`{show_path(self.path)}` cannot be assigned", at=_outside(), hint="give it in the call")
-
-    def declaration(self, kind: Type) -> Decl:
-        """The neutral record."""
-        return Decl(kind, where=self.where, **self.arguments)
-
-
-@overload
-def option(
-    *,
-    default: T,
-    doc: str = ...,
-    example: Any = ...,
-    aliases: list[str] = ...,
-    read_only: bool = ...,
-    internal: bool = ...,
-    visible: bool | str = ...,
-    default_text: str = ...,
-    apply: Callable[[Any], Any] | None = ...,
-) -> T: ...
-@overload
-def option(
-    *,
-    doc: str = ...,
-    example: Any = ...,
-    aliases: list[str] = ...,
-    read_only: bool = ...,
-    internal: bool = ...,
-    visible: bool | str = ...,
-    default_text: str = ...,
-    apply: Callable[[Any], Any] | None = ...,
-) -> Any: ...
-def option(
-    *,
-    default: Any = REQUIRED,
-    doc: str = "",
-    example: Any = UNSET,
-    aliases: list[str] | None = None,
-    read_only: bool = False,
-    internal: bool = False,
-    visible: bool | str = True,
-    default_text: str | None = None,
-    apply: Callable[[Any], Any] | None = None,
-) -> Any:
-    """Declare an option: a field of a `Module` or a `Record`.
-
-    `doc` is Markdown; `aliases` are dotted paths of other names it can be set and read by; `read_only` allows one
-    definition, the default included; `apply` maps the merged value.
-    """
-    frame = sys._getframe(1)
-    where = Where(frame.f_code.co_filename, frame.f_lineno)
-    arguments = {
-        "default": default,
-        "description": doc or UNSET,
-        "example": example,
-        "read_only": read_only or None,
-        "internal": internal or None,
-        "visible": None if visible is True else visible,
-        "default_text": default_text if default_text is not None else UNSET,
-        "apply": apply,
-    }
-    return Option(where, aliases or [], arguments)
-
-
-class _Body:
-    """A method that defines a target."""
-
-    __slots__ = ("function", "order", "priority", "target", "when")
-
-    def __init__(self, function: Any, target: Any, when: Any, priority: int | None, order: int | None) -> None:
-        self.function, self.target, self.when = function, target, when
-        self.priority, self.order = priority, order
-
-
-class _Hook:
-    """A method that checks or warns."""
-
-    __slots__ = ("function", "kind")
-
-    def __init__(self, function: Any, kind: str) -> None:
-        self.function, self.kind = function, kind
-
-
-@overload
-def defines(  # type: ignore[overload-overlap] # a literal target widens to str in pyright only with this first
-    target: LiteralString, *, when: Any = ..., priority: int | None = ..., order: int | None = ...
-) -> Callable[[Callable[[Any, Config], str]], Any]: ...
-@overload
-def defines(
-    target: T, *, when: Any = ..., priority: int | None = ..., order: int | None = ...
-) -> Callable[[Callable[[Any, Config], T]], Any]: ...
-def defines(
-    target: Any, *, when: Any = True, priority: int | None = None, order: int | None = None
-) -> Callable[[Callable[[Any, Config], Any]], Any]:
-    """Make a method a definition of an option, of one key of a mapping, or of a field below one.
-
-    The body runs when the target is read, and only where `when` (a bool option, or `lazy(...)`) holds.
-    """
-    if not isinstance(target, Ref):
-        raise error(Kind.BAD_DECLARATION, "a definition's target is not an option", at=_outside(), hint="defines(Other.option)")
-    return lambda function: _Body(function, target, when, priority, order)
-
-
-def check(function: Callable[[Any, Config], str | None]) -> Callable[[Any, Config], str | None]:
-    """Make a method an assertion: it returns None, or what is wrong."""
-    return _Hook(function, "check")  # type: ignore[return-value] # collected when the class is made
-
-
-def warns(function: Callable[[Any, Config], Any]) -> Callable[[Any, Config], Any]:
-    """Make a method a source of warnings: it returns None, a message, or a list of them."""
-    return _Hook(function, "warns")  # type: ignore[return-value] # collected when the class is made
-
-
-class Entry:
-    """What a record's own deferred values read: its options by attribute, `name`, and `entry[Module].x` of the system."""
-
-    __slots__ = ("_entry",)
-
-    def __init__(self, ev: Evaluation) -> None:
-        self._entry = ev
-
-    def __getitem__(self, module: type[M]) -> M:
-        return root_of(self._entry).config[module]
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "name" and name not in self._entry.root.children:
-            return self._entry.special_args["name"]
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return getattr(self._entry.config, name)
-
-
-def root_of(ev: Evaluation) -> Evaluation:
-    """The evaluation of the whole system."""
-    while ev.parent is not None:
-        ev = ev.parent
-    return ev
-
-
-def argument_of(ev: Evaluation) -> Config | Entry:
-    """What a deferred value of a user is given: the record where a record's class says it, else the system."""
-    return ev.config if ev.parent is None else Entry(ev)
-
-
-def config_of(ev: Evaluation) -> Config:
-    """The configuration as bodies see it: of the whole system, also inside records."""
-    return root_of(ev).config
-
-
-def _below(view: Any, path: Loc) -> Any:
-    for name in path:
-        view = view[name]
-    return view
-
-
-def _reader(cls: Any, ev: Evaluation, view: Any) -> Any:
-    instance = object.__new__(cls)
-    instance._view, instance._ev, instance._given, instance._site = view, ev, {}, None
-    return instance
+    from micros.lang.evaluation import Evaluation
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(option,))
@@ -276,9 +25,12 @@ class Base:
 
     __at__: ClassVar[Loc] = ()
     __options__: ClassVar[dict[str, Option]] = {}
-    __bodies__: ClassVar[list[_Body]] = []
-    __hooks__: ClassVar[dict[str, _Hook]] = {}
+    __bodies__: ClassVar[list[Body]] = []
+    __hooks__: ClassVar[dict[str, Hook]] = {}
     __spec__: ClassVar[Spec | None] = None
+    __freeform__: ClassVar[Any] = None
+    __own_tree__: ClassVar[bool] = False
+    """Whether its options are at the top of a tree of their own: a record's are."""
     if TYPE_CHECKING:
         _view: ClassVar[Any]
         _ev: ClassVar[Any]
@@ -290,21 +42,8 @@ class Base:
             self._view = None
             self._ev = None
             self._given = given
-            names = type(self).__options__
             frame = sys._getframe(1)
             self._site = {name: Site(frame, name) for name in given} or {"": Site(frame, "")}
-            if given.keys() - names.keys():
-                self._refuse(given.keys() - names.keys())
-
-    def _refuse(self, unknown: Any) -> None:
-        from micros.lang.suggest import nearest
-
-        cls = type(self)
-        name = sorted(unknown)[0]
-        meant = [show_path((*cls.__at__, other)) for other in nearest(name, cls.__options__)]
-        hint = f"did you mean {', '.join(f'`{text}`' for text in meant)}?" if meant else ""
-        where = self._site[name].where()
-        raise error(Kind.UNKNOWN_OPTION, f"there is no option `{show_path((*cls.__at__, name))}`", at=where, hint=hint)
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -315,9 +54,9 @@ class Base:
         for name, value in list(vars(cls).items()):
             if isinstance(value, Option):
                 cls.__options__[name] = value
-            elif isinstance(value, _Body):
+            elif isinstance(value, Body):
                 cls.__bodies__.append(value)
-            elif isinstance(value, _Hook):
+            elif isinstance(value, Hook):
                 cls.__hooks__[name] = value
 
     def __micros_value__(self) -> dict[str, Any]:
@@ -329,12 +68,15 @@ class Base:
         def __getattr__(self, name: str) -> Any:
             if name.startswith("_") or self._view is None:
                 raise AttributeError(name)
-            return self._view[name]
+            try:
+                return self._view[name]
+            except KeyError:
+                raise self._view._ev.unknown((*self._view._node.path, name)) from None
 
 
 def _own_spec(cls: type[Base]) -> Spec:
     """The module record of a class: its declarations, and its methods as definitions."""
-    from micros.lang.annotations import types_of
+    from micros.lang.annotations import freeform_type, types_of
 
     kinds = types_of(cls)
     options: dict[str, Any] = {}
@@ -348,55 +90,17 @@ def _own_spec(cls: type[Base]) -> Spec:
         for alias in field.aliases:
             _plant(tree, parse_path(alias), Decl(where=field.where, redirect=(*cls.__at__, name), silent=True))
     for body in cls.__bodies__:
-        extra.append(_definition(cls, body))
-    from micros.lang.values import Merge
-
+        extra.append(definition_of(cls, body))
     module = sys.modules.get(cls.__module__)
     file = Where(getattr(module, "__file__", None) or cls.__module__)
-    return Spec(file=file, options=tree, config=Merge(extra) if extra else None)
+    freeform = None if cls.__freeform__ is None else freeform_type(cls.__freeform__)
+    return Spec(file=file, options=tree, config=Merge(extra) if extra else None, freeform=freeform)
 
 
 def _plant(tree: dict[str, Any], path: Loc, decl: Decl) -> None:
     for part in path[:-1]:
         tree = tree.setdefault(part, {})
     tree[path[-1]] = decl
-
-
-def _definition(cls: type[Base], body: _Body) -> Any:
-    """A method as a definition of its target."""
-    code = body.function.__code__
-    where = Where(code.co_filename, code.co_firstlineno)
-
-    def run(ev: Evaluation) -> Any:
-        return body.function(_reader(cls, ev, _below(ev.config, cls.__at__)), config_of(ev))
-
-    value: Any = Deferred(run)
-    if body.order is not None:
-        value = Order(body.order, value)
-    if body.priority is not None:
-        value = Override(body.priority, value)
-    if body.when is not True:
-        value = If(condition_of(body.when), value)
-    value = At(where, value)
-    for part in reversed(body.target.path):
-        value = {part: value}
-    return value
-
-
-def condition_of(condition: Any) -> Any:
-    """What stands for a condition: a bool, a deferred bool, or an option that is read."""
-    if isinstance(condition, Ref):
-        path = condition.path
-        ref = condition
-
-        def run(ev: Evaluation) -> Any:
-            owner = ref._base.owner
-            if owner is not None and issubclass(owner, Record):
-                return ev.config.lookup(path)
-            return root_of(ev).config.lookup(path)
-
-        return Deferred(run)
-    return condition
 
 
 class _RecordAccess:
@@ -416,9 +120,34 @@ def _record_spec(cls: Any) -> Spec:
 
 
 class Record(Base):
-    """A value made of options: an entry of a mapping or a list, or a value of its own."""
+    """A value made of options: an entry of a mapping or a list, or a value of its own.
 
+    With `freeform` it is open: names that it does not declare are welcome too, each of this type. That is for settings of
+    programs that have more of them than anyone declares: `class Settings(Record, freeform=str | int | bool)`, or a whole
+    format, `freeform=formats.TOML`. `Settings(port=80) | {"log-level": "info"}` sets one, `settings["log-level"]` reads it.
+    """
+
+    __own_tree__ = True
     __micros_module__ = _RecordAccess()
+
+    def __init_subclass__(cls, *, freeform: Any = None, **keywords: Any) -> None:
+        if freeform is not None:
+            cls.__freeform__ = freeform
+        super().__init_subclass__(**keywords)
+
+    def __or__(self, more: Mapping[str, Any]) -> Self:
+        """The same with more fields, by their names as they are written."""
+        result: Any = object.__new__(type(self))
+        result._view, result._ev = None, None
+        result._given = {**self._given, **more}
+        site = Site(sys._getframe(1), "")
+        result._site = {**self._site, **dict.fromkeys(more, site)}
+        return result  # type: ignore[no-any-return] # an object of its class, made without its __init__
+
+    if TYPE_CHECKING:
+
+        def __getitem__(self, name: str) -> Any:
+            """The value of a field that is not declared, or not a name of Python."""
 
 
 class _ModuleAccess:
@@ -458,10 +187,27 @@ class Module(Base):
 
 
 def as_data(value: Mapping[str, Any]) -> Spec:
-    """A module of plain data, labelled with the line that calls us."""
-    return Spec(config=dict(value), file=_outside())
+    """A module of plain data, whose keys have the lines of the call that holds them."""
+    frame = outside_frame()
+    spec = spec_of(dict(value), Site(frame, ""))
+    if type(spec.config) is dict:
+        spec.config = _keyed(spec.config, frame, ("config",) if "config" in value else ())
+    return spec
+
+
+def _keyed(value: Mapping[str, Any], frame: FrameType, path: Loc) -> dict[str, Any]:
+    found = {}
+    for name, item in value.items():
+        here = (*path, name)
+        found[name] = At(KeySite(frame, here, item), _keyed(item, frame, here) if type(item) is dict else item)
+    return found
 
 
 def reader(cls: Any, ev: Evaluation) -> Any:
     """A module's options as an instance of its class."""
-    return _reader(cls, ev, _below(ev.config, cls.__at__))
+    return reading(cls, ev, below(ev.config, cls.__at__))
+
+
+__all__ = [
+    "REQUIRED", "Base", "Entry", "Module", "Option", "Record", "as_data", "check", "defines", "option", "reader", "warns",
+]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from micros.lang.surface import argument_of, condition_of
+from micros.lang.bodies import argument_of, condition_of
 from micros.lang.values import AFTER, BEFORE, DEFAULT, FORCE, Deferred, If, Merge, Order, Override
 
 if TYPE_CHECKING:

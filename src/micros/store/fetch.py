@@ -35,7 +35,7 @@ SLOW_BYTES_PER_SECOND = 1024
 """A mirror slower than this for twice the time it may be silent is given up."""
 TRIES = 4
 PARALLEL = 6
-_FINAL = (403, 404, 410)
+_FINAL = (301, 302, 303, 307, 308, 403, 404, 410)
 """Answers that asking again does not change."""
 _CHUNK_BYTES = 1 << 16
 
@@ -143,7 +143,8 @@ def _fetch(store: Store, item: Wanted, path: Path, progress: Callable[[int], obj
             failure = _failed(item.url, problem)
             if item.url.startswith("file:") or (isinstance(problem, urllib.error.HTTPError) and problem.code in _FINAL):
                 break
-            time.sleep(0.3 * 2**attempt)
+            if attempt < TRIES - 1:
+                time.sleep(0.3 * 2**attempt)
             continue
         with disk_errors(store.root), path.open("rb") as stream:
             got = digest_of_stream(stream)
@@ -243,7 +244,8 @@ def _open(url: str, start: int) -> http.client.HTTPResponse:
 
 def _failed(url: str, problem: Exception) -> MicrosError:
     if isinstance(problem, urllib.error.HTTPError):
-        reason = f"status {problem.code}"
+        where = f", {' '.join(str(problem.reason).split())}" if 300 <= problem.code < 400 else ""
+        reason = f"status {problem.code}{where}"
     else:
         reason = str(problem.reason if isinstance(problem, urllib.error.URLError) else problem) or repr(problem)
     host = url.partition("://")[2].partition("/")[0] or "the file system"

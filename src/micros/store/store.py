@@ -16,7 +16,15 @@ from micros.base.digest import Digest, digest_of, digest_of_stream
 from micros.base.errors import Kind, error
 from micros.base.tree import Tree
 from micros.store.blocks import Blocks
-from micros.store.disk import disk_errors, remove_tree, sync_directory, sync_file, sync_file_system, write_durably
+from micros.store.disk import (
+    CONTENT_MODE,
+    disk_errors,
+    remove_tree,
+    sync_directory,
+    sync_file,
+    sync_file_system,
+    write_durably,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,13 +168,13 @@ class Store:
         digest = digest_of(data)
         if not self.has(digest):
             with disk_errors(self.root, len(data)):
-                write_durably(self.blob_path(digest), data, self.scratch, 0o444)
+                write_durably(self.blob_path(digest), data, self.scratch, CONTENT_MODE)
         return digest
 
     def add_file(self, path: Path) -> Digest:
         """Keep a scratch file, which moves into the store."""
         with disk_errors(self.root), path.open("rb") as stream, ThreadPoolExecutor(1) as other:
-            os.fchmod(stream.fileno(), 0o444)
+            os.fchmod(stream.fileno(), CONTENT_MODE)
             durable = other.submit(os.fsync, stream.fileno())  # the disk works while the digest is computed
             digest = digest_of_stream(stream)
             durable.result()
@@ -239,7 +247,7 @@ class Batch:
         if digest not in self._files and not self._store.has(digest):
             path = self._directory / f".{digest}.{next(self._numbers)}"
             with disk_errors(self._store.root, len(data)):
-                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o444)
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, CONTENT_MODE)
                 with os.fdopen(descriptor, "wb", buffering=0) as stream:
                     view = memoryview(data)
                     while view:
@@ -260,7 +268,7 @@ class Batch:
             # The whole file system has others' data to write too: for a few files, only theirs.
             few = len(self._files) <= _FEW_FILES
             for path in self._files.values():
-                os.chmod(path, 0o444)
+                os.chmod(path, CONTENT_MODE)
                 if few:
                     sync_file(path)
             if not few:
