@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -189,6 +191,21 @@ def test_command_lines_that_mean_nothing(micros: Command) -> None:
             assert done.status == 2, (line, number)
             assert line[-1] in done.err
     assert micros("gc").status == 0
+
+
+def test_a_result_that_nobody_takes(micros: Command) -> None:
+    micros.write("box.toml", GOOD.decode())
+    argv = [sys.executable, "-m", "micros", "eval", "box.toml", "networking.host_name"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(argv, cwd=micros.directory, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.endswith("No space left on device\n")
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as broken:
+        done = subprocess.run(argv, cwd=micros.directory, stdout=broken, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (141, "")
+    assert micros("eval", "box.toml", "networking.host_name").out == "box\n"
 
 
 def test_places_where_nothing_can_be_written(box: Box) -> None:
