@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -64,9 +63,8 @@ FILES = {
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_that_is_none(micros: Command, name: str) -> None:
     (micros.directory / name).write_bytes(FILES[name])
-    began = time.monotonic()
     done = micros.after("pass", "eval", name, "networking.host_name", "--json")
-    assert time.monotonic() - began < SECONDS
+    assert 0 < done.cpu_seconds < SECONDS
     assert done.peak_bytes < MEMORY_BYTES
     assert (done.status, done.kinds) == (1, ["bad-file"]), done.err
     assert name in done.err
@@ -77,9 +75,8 @@ def test_a_file_that_is_none(micros: Command, name: str) -> None:
 
 def test_a_file_of_ten_thousand_unknown_names(micros: Command) -> None:
     micros.write("box.json", "{" + ",\n".join(f'"name{number}": 1' for number in range(10_000)) + "}")
-    began = time.monotonic()
     done = micros.after("pass", "eval", "box.json", "networking.host_name", "--json")
-    assert time.monotonic() - began < SECONDS
+    assert 0 < done.cpu_seconds < SECONDS
     assert done.peak_bytes < MEMORY_BYTES
     assert set(done.kinds) == {"unknown-option"}
     assert "9950 more" in done.err
