@@ -228,7 +228,10 @@ def mismatch(loc: Loc, kind: Type, bad: Sequence[Def]) -> MicrosError:
             headline += f": {show_value(force(bad[0], loc))}"
         except MicrosError:
             headline += ""
-    return MicrosError(Problem(Kind.WRONG_TYPE, headline, tuple(notes_of(bad, loc)), f"expected: {kind.description}"))
+    hint = f"expected: {kind.description}"
+    if any(isinstance(definition.value, Wrapper) for definition in bad):
+        hint = "wrappers hold each other in one order: when(condition, force(before(value)))"
+    return MicrosError(Problem(Kind.WRONG_TYPE, headline, tuple(notes_of(bad, loc)), hint))
 
 
 def conflict(loc: Loc, defs: Sequence[Def], why: str = "has conflicting definitions") -> MicrosError:

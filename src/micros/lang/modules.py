@@ -7,7 +7,7 @@ with all that only it imports.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, error
@@ -262,7 +262,7 @@ def _disabled_key(item: Any, base: str, found: Met) -> str:
             raise error(Kind.BAD_MODULE, message, at=where, hint="say only one of them")
         return str(key if key is not None else text)
     if isinstance(item, str | PurePath):
-        text = str(item)
+        text = str(item.resolve()) if isinstance(item, Path) else str(item)
         return text if text.startswith("/") or not base else f"{base}/{text}"
     raise error(Kind.BAD_MODULE, f"{where} disables {show_value(item)}, which is no module", at=where)
 
