@@ -262,6 +262,17 @@ def test_data_files_import_others(tmp_path: Path) -> None:
     assert (caught.value.kind, caught.value.places[0].line) == (Kind.BAD_MODULE, 2)
 
 
+def test_classes_and_sets_import_data_files(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("machine.even = 6\n")
+    (tmp_path / "b.toml").write_text("machine.speed = 0.75\n")
+
+    class Brings(Module, imports=[Machine, tmp_path / "a.toml"]):
+        pass
+
+    config = evaluate([Brings, {"imports": [tmp_path / "b.toml"]}]).config
+    assert (config[Machine].even, config[Machine].speed) == (6, 0.75)
+
+
 def test_a_record_of_a_data_file(tmp_path: Path) -> None:
     (tmp_path / "disk.toml").write_text("size = 5\n")
     given = {"machine": {"disks": {"a": tmp_path / "disk.toml"}}}
