@@ -175,10 +175,12 @@ def file_module(name: Any, scope: Scope) -> Spec:
     """A module of the case's files, named by its path."""
     files = scope.case["files"]
     form = files[int(name)] if isinstance(files, list) else files[str(name)]
-    spec: Spec = module_from(form, scope)
+    made = module_from(form, scope)
+    spec = made if isinstance(made, Spec) else Spec(config=made)
     text = str(name)
-    spec.key = f"{MODULES_PATH}/{text if text.endswith('.nix') else text + '.nix'}"
-    spec.file = spec.file or Where(spec.key)
+    path = f"{MODULES_PATH}/{text if text.endswith('.nix') else text + '.nix'}"
+    spec.key = spec.key or path
+    spec.file = spec.file or Where(path)
     return spec
 
 

@@ -182,6 +182,27 @@ def test_derived_definitions_keep_their_priority() -> None:
     assert plain(evaluation.config) == {"a": 3, "b": 3, "c": 4}
 
 
+def test_a_deprecated_type_warns_with_option_and_file() -> None:
+    kind = t.add_check(t.INT, lambda value: True)
+    kind.deprecated = "use a list"
+    assert single(t.INT, 1).warnings == []
+    (text,) = single(kind, 1).warnings
+    assert all(part in text for part in ("`x`", "decl", "use a list"))
+
+
+def test_ranges_of_two_declarations_intersect() -> None:
+    both = t.UINT.unite(t.between(-5, 5))
+    assert both is not None
+    assert [value for value in range(-9, 9) if both.valid(value)] == [0, 1, 2, 3, 4, 5]
+    assert both.description == "integer between 0 and 5 (both inclusive)"
+    assert t.U8.unite(t.INT) is t.U8
+    assert t.U8.unite(t.between(300, 400)) is None
+    above = t.POSITIVE_NUMBER.unite(t.Number(-1, 1, real=True))
+    assert above is not None
+    assert [value for value in (-1, 0, 0.5, 1, 2) if above.valid(value)] == [0.5, 1]
+    assert t.POSITIVE_NUMBER.unite(t.Number(-1, 0, real=True)) is None
+
+
 def test_distance() -> None:
     assert distance("kitten", "sitting") == 3
     assert nearest("baf", ["foo", "bar", "baz"]) == ["bar", "baz", "foo"]

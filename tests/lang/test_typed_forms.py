@@ -261,6 +261,17 @@ def test_data_files_import_others(tmp_path: Path) -> None:
     assert (caught.value.kind, caught.value.places[0].line) == (Kind.BAD_MODULE, 2)
 
 
+def test_classes_and_sets_import_data_files(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("machine.even = 6\n")
+    (tmp_path / "b.toml").write_text("machine.speed = 0.75\n")
+
+    class Brings(Module, imports=[Machine, tmp_path / "a.toml"]):
+        pass
+
+    config = evaluate([Brings, {"imports": [tmp_path / "b.toml"]}]).config
+    assert (config[Machine].even, config[Machine].speed) == (6, 0.75)
+
+
 def test_a_record_of_a_data_file(tmp_path: Path) -> None:
     (tmp_path / "disk.toml").write_text("size = 5\n")
     given = {"machine": {"disks": {"a": tmp_path / "disk.toml"}}}
@@ -276,3 +287,27 @@ def test_checks_of_a_module_see_all_of_it() -> None:
             return f"{self.a} and {config[Machine].even}" if self.a else None
 
     assert [problem.message for problem in evaluate([Machine, Checked]).problems] == ["1 and 0"]
+
+
+def test_a_module_may_disable_others(tmp_path: Path) -> None:
+    (tmp_path / "fast.toml").write_text("machine.speed = 0.75\n")
+
+    class Needed(Module, at="needed"):
+        x: int = option(default=1)
+
+    class Brings(Module, at="brings", imports=[Needed]):
+        y: int = option(default=1)
+
+    class Without(Module, at="without", disables=[Brings, tmp_path / "fast.toml"]):
+        z: int = option(default=1)
+
+    evaluation = evaluate([Machine, tmp_path / "fast.toml", Brings, Without])
+    assert set(evaluation.config) == {"machine", "without"}
+    assert evaluation.config[Machine].speed == 0.5
+    assert {"needed", "brings"} < set(evaluate([Machine, Brings]).config)
+
+
+def test_wrappers_in_the_wrong_order_are_explained() -> None:
+    problem = failing(evaluate([Machine, Machine(even=force(when(True, 2)))]), "machine.even")
+    assert problem.kind is Kind.WRONG_TYPE
+    assert "when(condition, force(before(value)))" in problem.problems[0].hint

@@ -32,7 +32,7 @@ def instead(kind: Type, value: Any) -> str:
     from micros.lang.refs import Ref
 
     if isinstance(value, Wrapper):
-        return "a wrapper stands around what is computed: force(lazy(lambda config: ...))"
+        return "wrappers stand around what is computed, in this order: when(condition, force(before(lazy(...))))"
     if isinstance(value, Ref):
         return "an option has a value only while a system is evaluated: lazy(lambda config: config[Module].option)"
     if isinstance(kind, NullOr):

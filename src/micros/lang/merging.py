@@ -64,7 +64,7 @@ def compute(value: Deferred, env: Evaluation, loc: Loc, where: Where | Site | No
         while type(result) is Deferred:
             result = result.run(env)
     except MicrosError as problem:
-        if problem.kind is Kind.MISSING_ARGUMENT and not problem.places and where is not None:
+        if problem.kind in _ASKED and not problem.problems[0].notes and where is not None:
             raise _asked(problem, env, where) from None
         raise
     except RecursionError:
@@ -76,8 +76,11 @@ def compute(value: Deferred, env: Evaluation, loc: Loc, where: Where | Site | No
     return result
 
 
+_ASKED = (Kind.MISSING_ARGUMENT, Kind.CYCLE)
+
+
 def _asked(problem: MicrosError, env: Evaluation, where: Where | Site) -> MicrosError:
-    """The error of a missing argument, with the module that asked for it."""
+    """The error of an argument, or of imports that need values, with the module that asked."""
     asking = place(where)
     keys = [met.key for met in env.members if place(met.file).file == asking.file]
     note = Note(asking, f"asked for by module `{keys[0]}`" if keys else "asked for here")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from micros.base.where import Where
 from micros.lang.containers import as_mapping
-from micros.lang.data import load_file
+from micros.lang.files import data_file
 from micros.lang.merging import Def, conflict
 from micros.lang.modules import Decl, Spec, spec_of
 from micros.lang.places import place
@@ -45,7 +45,7 @@ class DeferredModule(Type):
             label = Where(f"{where.file}, via option {show_path(loc)}", where.line)
             value = definition.value
             if isinstance(value, PurePath):
-                imports.append(Spec(file=label, imports=[load_file(Path(value))]))
+                imports.append(Spec(file=label, imports=[data_file(Path(value))]))
             elif isinstance(value, Spec) or is_module(value):
                 spec = value if isinstance(value, Spec) else value.__micros_module__()
                 imports.append(Spec(file=label, imports=[spec]))

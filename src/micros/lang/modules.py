@@ -7,14 +7,14 @@ with all that only it imports.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, error
 from micros.base.where import Where
 from micros.lang.merging import compute
 from micros.lang.places import place
-from micros.lang.values import Deferred, If, Loc, Merge, Override, show_path, show_value
+from micros.lang.values import Deferred, If, Loc, Merge, Override, bare, show_path, show_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +113,7 @@ def spec_of(value: Mapping[str, Any], file: Where | Site | None = None) -> Spec:
     With `config` or `options` it is in the long form and has no keys of its own beside those of a module; without, what is
     no such key is its configuration. `require` is an old name of `imports`.
     """
-    known = {name: value[name] for name in _LONG if name in value}
+    known = {name: value[name] if name in ("config", "options") else bare(value[name]) for name in _LONG if name in value}
     rest = {name: item for name, item in value.items() if name not in _LONG}
     long = "config" in known or "options" in known
     imports = known.get("imports", [])
@@ -195,6 +195,10 @@ def as_spec(ev: Evaluation, thing: Any, label: Where | Site) -> Spec:
         return made
     if isinstance(thing, If | Override | Merge):
         return Spec(config=thing)
+    if isinstance(thing, Path):
+        from micros.lang.files import data_file
+
+        return data_file(thing)
     where = place(label)
     at = f" in the imports of `{show_path(ev.prefix)}`" if ev.prefix else ""
     tag = thing.get("_type") if isinstance(thing, Mapping) else getattr(thing, "_type", None)
@@ -262,7 +266,7 @@ def _disabled_key(item: Any, base: str, found: Met) -> str:
             raise error(Kind.BAD_MODULE, message, at=where, hint="say only one of them")
         return str(key if key is not None else text)
     if isinstance(item, str | PurePath):
-        text = str(item)
+        text = str(item.resolve()) if isinstance(item, Path) else str(item)
         return text if text.startswith("/") or not base else f"{base}/{text}"
     raise error(Kind.BAD_MODULE, f"{where} disables {show_value(item)}, which is no module", at=where)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, error
 from micros.lang.containers import as_mapping, is_set
-from micros.lang.data import load_file
+from micros.lang.files import data_file
 from micros.lang.merging import Def, conflict, merge_definitions
 from micros.lang.modules import Decl, Spec, spec_of
 from micros.lang.tree import Node, bare
@@ -153,7 +153,7 @@ class Submodule(Type):
         value = definition.value
         spec: Spec
         if isinstance(value, PurePath):
-            spec = load_file(Path(value))
+            spec = data_file(Path(value))
         elif isinstance(value, Spec) or is_module(value):
             spec = value if isinstance(value, Spec) else value.__micros_module__()
         elif self.shorthand:

@@ -167,7 +167,7 @@ def _class_spec(cls: Any) -> Spec:
     if not isinstance(spec, Spec):
         spec = cls.__spec__ = _own_spec(cls)
         spec.key = f"{cls.__module__}.{cls.__qualname__}"
-        spec.imports = list(getattr(cls, "__imports__", ()))
+        spec.imports, spec.disabled = list(cls.__imports__), list(cls.__disables__)
     return spec
 
 
@@ -180,14 +180,21 @@ def _call_spec(instance: Any) -> Spec:
 
 
 class Module(Base):
-    """A module: options below `at`, and what they define. Calling it gives a definition of its options."""
+    """A module: options below `at`, and what they define. Calling it gives a definition of its options.
+
+    `imports` are modules of any form that it brings along; `disables` are modules that do not count where it does, with all
+    that only they import: classes, paths of data files, or keys.
+    """
 
     __imports__: ClassVar[list[Any]] = []
+    __disables__: ClassVar[list[Any]] = []
     __micros_module__ = _ModuleAccess()
 
-    def __init_subclass__(cls, *, at: str = "", imports: list[Any] | None = None, **keywords: Any) -> None:
+    def __init_subclass__(
+        cls, *, at: str = "", imports: list[Any] | None = None, disables: list[Any] | None = None, **keywords: Any
+    ) -> None:
         cls.__at__ = parse_path(at)
-        cls.__imports__ = imports or []
+        cls.__imports__, cls.__disables__ = imports or [], disables or []
         super().__init_subclass__(**keywords)
 
 

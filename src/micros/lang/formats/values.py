@@ -25,6 +25,7 @@ class DataValue(Type):
         self.name = label.lower()
         self.null, self.finite, self.top = null, finite, top
         self.description = f"{label} {top or 'value'}"
+        self.phrase = "noun" if top else "conjunction"
         self.inner: Type = DataValue(label, null=null, finite=finite) if top else self
         self.has_empty = null or bool(top)
 
@@ -72,7 +73,7 @@ JSON_VALUE = DataValue("JSON", null=True, finite=True)
 YAML_VALUE = DataValue("YAML", null=True)
 TOML_VALUE = DataValue("TOML", null=False)
 TOML_TABLE = DataValue("TOML", null=False, top="table")
-ATOM = Scalar("iniAtom", "INI atom (null, bool, int, float or string)", _is_atom)
+ATOM = Scalar("iniAtom", "INI atom (null, bool, int, float or string)", _is_atom, "conjunction")
 
 
 def named(kind: Type, description: str) -> Type:
