@@ -11,7 +11,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,18 @@ def program(toolbox: Toolbox, tmp_path_factory: pytest.TempPathFactory) -> Progr
     return bring
 
 
+# VmHWM (proc(5)) counts from exec on, unlike what wait4(2) says, which knows of the parent too.
+_PRELUDE = """
+import sys, time
+from micros.cli import main
+with open("/proc/self/status") as lines, open(sys.argv[2], "w") as peak:
+    exec(sys.argv[1])
+    status = main(sys.argv[3:])
+    peak.write(next(line.split()[1] for line in lines if line.startswith("VmHWM")) + f" {time.process_time()}")
+sys.exit(status)
+"""
+
+
 @dataclass
 class Outcome:
     """What a command did."""
@@ -83,6 +95,10 @@ class Outcome:
     status: int
     out: str
     err: str
+    peak_bytes: int = 0
+    """The most memory it ever had, where that was measured."""
+    cpu_seconds: float = 0.0
+    """The time it computed, where that was measured: unlike the time it took, it hardly depends on what else runs."""
 
     @property
     def kinds(self) -> list[str]:
@@ -104,9 +120,20 @@ class Command:
         self.directory = directory
 
     def __call__(self, *arguments: str, **environment: str) -> Outcome:
-        argv = [sys.executable, "-m", "micros", arguments[0], "--store", str(self.store), *arguments[1:]]
+        return self._run(["-m", "micros"], arguments, environment)
+
+    def after(self, prelude: str, *arguments: str, **environment: str) -> Outcome:
+        """The command in a process that ran some Python first, with the memory it needed."""
+        peak = self.directory / "peak"
+        done = self._run(["-c", _PRELUDE, prelude, str(peak)], arguments, environment)
+        kibibytes, seconds = peak.read_text().split()
+        done.peak_bytes, done.cpu_seconds = int(kibibytes) << 10, float(seconds)
+        peak.unlink()
+        return done
+
+    def _run(self, program: Sequence[str], arguments: Sequence[str], environment: Mapping[str, str]) -> Outcome:
         done = subprocess.run(
-            argv,
+            [sys.executable, *program, arguments[0], "--store", str(self.store), *arguments[1:]],
             cwd=self.directory,
             env=os.environ | environment,
             stdin=subprocess.DEVNULL,

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, MicrosError, Note, Problem, error
 from micros.base.where import Where
-from micros.lang import as_root, evaluate, read_text
+from micros.lang import Module, Record, as_root, evaluate, read_text
 from micros.lang.places import users_frames
+from micros.lang.suggest import did_you_mean, is_close, nearest
+from micros.lang.values import show_path
 from micros.packages import pkgs
 
 if TYPE_CHECKING:
@@ -138,10 +140,14 @@ def _users_lines(problem: BaseException, path: Path) -> tuple[Note, ...]:
 def _failure(problem: BaseException, path: Path) -> Problem:
     """What a user's file raised."""
     notes = _users_lines(problem, path)
+    if isinstance(problem, AttributeError) and isinstance(problem.obj, type) and issubclass(problem.obj, Module | Record):
+        cls, name = problem.obj, problem.name or ""
+        known = [show_path((*cls.__at__, other)) for other in nearest(name, cls.__options__)]
+        message = f"{cls.__name__} has no option `{name}`"
+        return Problem(Kind.UNKNOWN_OPTION, message, notes, did_you_mean(known[:1], known[1:]) if known else "")
     missing = re.match(r"cannot import name '(\w+)' from 'micros\.modules'", str(problem))
     if missing is None:
         return Problem(Kind.BAD_FILE, f"{path} fails: {type(problem).__name__}: {problem}", notes)
-    from micros.lang.suggest import did_you_mean, is_close, nearest
     from micros.modules import public_names
 
     close = [name for name in nearest(missing[1], public_names()) if is_close(missing[1], name)]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,28 +11,17 @@ import pytest
 
 from micros.store.keeping import verify
 from micros.store.store import Store
-from tests.conftest import TIMEOUT_SECONDS, Command, Outcome
+from tests.conftest import Command, Outcome
 from tests.debian.small_mirror import SmallMirror
 from tests.faults.faulty_mirror import serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.faults.faulty_mirror import FaultyMirror
 
 SUITES = ("trixie", "trixie-updates", "trixie-security")
 PACKAGES = ("busybox", "busybox-static", "runit", "linux-image-cloud-amd64")
-
-# Runs a command after `argv[1]` in one process, then says how much memory that process ever had (proc(5), VmHWM).
-_PRELUDE = """
-import sys
-exec(sys.argv[1])
-from micros.cli import main
-status = main(sys.argv[3:])
-with open("/proc/self/status") as lines, open(sys.argv[2], "w") as peak:
-    peak.write(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
-sys.exit(status)
-"""
 
 
 class Box:
@@ -45,7 +33,6 @@ class Box:
         self.server = server
         self.command = Command(root / "store", root)
         self.command.write("box.toml", 'platform.host = "x86_64-linux"\n')
-        self.peak_bytes = 0
 
     def arguments(self, *more: str, url: str = "") -> list[str]:
         """The arguments of `lock`, the verb first."""
@@ -53,26 +40,11 @@ class Box:
 
     def lock(self, *more: str, url: str = "", **environment: str) -> Outcome:
         """Run `micros lock`."""
-        return self.command(*self.arguments(*more, url=url), **_direct(environment))
+        return self.command(*self.arguments(*more, url=url), **direct(environment))
 
     def lock_after(self, prelude: str, *more: str) -> Outcome:
-        """Run `micros lock` in a process that did something else first; `peak_bytes` is what it needed."""
-        verb, *rest = self.arguments(*more)
-        peak = self.root / "peak"
-        argv = [sys.executable, "-c", _PRELUDE, prelude, str(peak), verb, "--store", str(self.command.store), *rest]
-        done = subprocess.run(
-            argv,
-            cwd=self.root,
-            env=os.environ | _direct({}),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        self.peak_bytes = int(peak.read_text()) << 10
-        return Outcome(done.returncode, done.stdout, done.stderr)
+        """Run `micros lock` in a process that did something else first."""
+        return self.command.after(prelude, *self.arguments(*more), **direct({}))
 
     def failed(self, done: Outcome, *kinds: str) -> str:
         """Check that a command failed with one of these kinds, wrote no lock and left a whole store; what it said."""
@@ -100,9 +72,25 @@ class Box:
         assert done.status == 0, done.out
 
 
-def _direct(environment: dict[str, str]) -> dict[str, str]:
+def direct(environment: dict[str, str]) -> dict[str, str]:
     """The environment in which nothing but the small mirror is asked, and not by way of a proxy."""
     return {"no_proxy": "*", "NO_PROXY": "*", "MICROS_SECURITY_MIRROR": ""} | environment
+
+
+@contextlib.contextmanager
+def small_disk(root: Path) -> Iterator[Callable[[str], None]]:
+    """A file system of its own below `root`; what is yielded gives it another size, and empties it first."""
+    disk = root / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(disk)], check=True)
+
+    def remount(options: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,{options}", str(disk)], check=True)
+
+    try:
+        yield remount
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 @pytest.fixture

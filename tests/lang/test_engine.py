@@ -46,6 +46,36 @@ def test_a_long_cycle() -> None:
     assert caught.value.kind is Kind.CYCLE
 
 
+def test_a_chain_of_bodies_that_call_deeply() -> None:
+    def deep(ev: Evaluation, number: int, calls: int) -> int:
+        return deep(ev, number, calls - 1) if calls else ev.config.lookup((f"o{number + 1}",)) + 1
+
+    def following(number: int) -> Deferred:
+        return Deferred(lambda ev: deep(ev, number, 60))
+
+    options = {f"o{number}": Decl(t.INT) for number in range(500)}
+    config = {f"o{number}": following(number) for number in range(499)} | {"o499": 0}
+    assert Evaluation([Spec(options=options, config=config)]).get("o0") == 499
+
+
+def test_a_body_without_end_is_an_error_of_its_option() -> None:
+    def endless(ev: Evaluation) -> int:
+        return endless(ev)
+
+    config = {"x": Deferred(endless), "y": Deferred(lambda ev: ev.config.x)}
+    evaluation = Evaluation([Spec(file=Where("m"), options={"x": Decl(t.INT), "y": Decl(t.INT)}, config=config)])
+    with pytest.raises(MicrosError) as caught:
+        evaluation.get("y")
+    assert caught.value.kind is Kind.BODY_FAILED
+    assert "`x`" in str(caught.value)
+
+
+def test_all_bad_entries_of_a_list_are_reported() -> None:
+    with pytest.raises(MicrosError) as caught:
+        single(ListOf(t.INT), ["a", 1, "b"], [True]).get("x")
+    assert [str(problem.places[0]) for problem in caught.value.problems] == ["f0", "f0", "f1"]
+
+
 def test_reading_one_option_runs_only_what_it_needs() -> None:
     ran: list[str] = []
 

@@ -37,6 +37,9 @@ class Kind(StrEnum):
     # files and commands of the user
     BAD_FILE = "bad-file"
     USAGE = "usage"
+    # this machine
+    SYSTEM = "system"
+    NO_MEMORY = "no-memory"
     # the archive
     NO_MIRROR = "no-mirror"
     BAD_SIGNATURE = "bad-signature"

@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +29,11 @@ def relative(file: str) -> str:
     """A path as short as it can be understood: from the working directory, else from where Python finds modules."""
     if not file.startswith("/"):
         return file
-    for roots in ([os.getcwd()], sys.path):
-        inside = [file[len(root) + 1 :] for root in roots if root and file.startswith(root.rstrip("/") + "/")]
-        if inside:
-            return min(inside, key=len)
-    return file
+    below = shortest(file, [os.getcwd()])
+    return below if below != file else shortest(file, sys.path)
+
+
+def shortest(file: str, roots: Iterable[str]) -> str:
+    """The shortest path of a file below one of some folders; itself where it is below none."""
+    folders = (os.path.join(os.path.abspath(root), "") for root in roots if root)
+    return min((file.removeprefix(folder) for folder in folders), key=len, default=file)

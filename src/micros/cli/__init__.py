@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from micros.base.errors import Kind, MicrosError
+from micros.base.errors import Kind, MicrosError, error
 from micros.base.where import relative
 
 if TYPE_CHECKING:
@@ -50,21 +50,50 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(number, _stopped)
     try:
         status: int = importlib.import_module(f"micros.cli.{arguments.verb}").run(arguments)
+        _flush()
     except MicrosError as problem:
         _report(problem, as_json=arguments.json)
         return 2 if problem.kind == Kind.USAGE else 1
+    except (MemoryError, RuntimeError) as problem:
+        if isinstance(problem, RuntimeError) and "start new thread" not in str(problem):
+            raise  # ours, with a traceback to report
+        hint = "end other programs, or raise the limit (ulimit -v)"
+        _report(error(Kind.NO_MEMORY, "this machine has not enough memory left", hint=hint), as_json=arguments.json)
+        return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()
         return 141
+    except OSError as problem:
+        # What no part of the program expects: the system's own words, and what they are about.
+        about = f": {os.fsdecode(problem.filename)}" if isinstance(problem.filename, str | bytes) else ""
+        reason = problem.strerror or str(problem)
+        _report(error(Kind.SYSTEM, f"the system refuses: {reason}{about}"), as_json=arguments.json)
+        return 1
     return status
 
 
 def _stopped(number: int, _frame: object) -> None:
     """End as after an error, so that a guest does not outlive us and the terminal is as it was."""
     raise SystemExit(128 + number)
+
+
+def _flush() -> None:
+    """Write out what was printed, while an error can still be told."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        _silence()
+        raise error(Kind.SYSTEM, f"the result cannot be printed: {problem.strerror}") from None
+
+
+def _silence() -> None:
+    """Let what is still to be printed go nowhere, where standard output takes no more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser(argv: list[str]) -> argparse.Namespace:

@@ -76,7 +76,7 @@ def built(current: Session, plan: Builder) -> Artefacts:
 
 
 def _check_output(output: Path) -> None:
-    if output.exists() and not (output / ".micros").exists():
+    if os.path.lexists(output) and not os.path.exists(output / ".micros"):
         raise error(Kind.USAGE, f"{output} exists and is no result of micros", hint="choose another directory with -o")
 
 

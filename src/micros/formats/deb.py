@@ -45,6 +45,8 @@ def unpack(job: Job) -> Digest:
         with job.open(digest) as stream:
             tree = package_tree(stream, job.put)
     except MicrosError as problem:
+        if problem.kind not in (Kind.BAD_ARCHIVE, Kind.UNSAFE_MEMBER, Kind.TOO_LARGE):
+            raise  # the disk's fault, not the package's
         name = job.parameters.get("name", digest)
         raise error(problem.kind, f"the package {name} is bad: {problem.problems[0].message}",
                     notes=problem.problems[0].notes and [str(note) for note in problem.problems[0].notes],

@@ -12,7 +12,7 @@ from micros.lang.data import load_file
 from micros.lang.evaluation import Evaluation
 from micros.lang.places import place
 from micros.lang.refs import outside
-from micros.lang.surface import as_data
+from micros.lang.surface import Record, as_data
 from micros.lang.values import At, Deferred, bare, kind_name
 
 if TYPE_CHECKING:
@@ -44,6 +44,11 @@ def as_root(module: Any) -> Any:
         return data_file(module)
     if isinstance(module, Mapping) and "_type" not in module:
         return as_data(module)
+    if isinstance(module, Record):
+        name = type(module).__name__
+        raise error(
+            Kind.BAD_MODULE, f"a {name} stands where a module is expected", at=outside(), hint=f"a {name} is a value of an option"
+        )
     if isinstance(module, list | tuple | str | int | float | None):
         hint = "give each module as an argument of its own: system(a, b), or system(*modules)"
         if isinstance(module, str):

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, MicrosError, Note, Problem
+from micros.lang.purity import is_module
 from micros.lang.values import Loc, show_path
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 HOP = 40
 STACK_BYTES = 1 << 20
+ROOM = 40
+"""Nested calls that starting a thread takes, and some more."""
 NEW, RUNNING, DONE, FAILED = range(4)
 
 
@@ -64,11 +67,18 @@ class Cell:
         stack.append(self)
         self.state = RUNNING
         try:
-            value = self.compute() if len(stack) % HOP else _hop(self.compute)
+            try:
+                value = self.compute() if len(stack) % HOP else _hop(self.compute)
+            except RecursionError:  # bodies may call deeply: once more, on a fresh stack
+                value = _hop(self.compute)
         except MicrosError as problem:
             self.state = FAILED
             problem.__traceback__ = None
             self.value = _needed(problem, self)
+            raise self.value from None
+        except _EndlessError:
+            self.state = FAILED
+            self.value = _too_deep(self)
             raise self.value from None
         except BaseException:
             self.state = NEW
@@ -86,7 +96,7 @@ MOST_READERS = 5
 
 
 def _needed(problem: MicrosError, reader: Cell) -> MicrosError:
-    """The error with the option that needed the failing one; the first few, where one needs the other."""
+    """The error with the user's option that needed the failing one; the first few, where one needs the other."""
     first = problem.problems[0]
     name = f"`{show_path(reader.loc)}`"
     if first.kind not in TRACED or len(problem.problems) > 1 or name in first.message:
@@ -94,12 +104,24 @@ def _needed(problem: MicrosError, reader: Cell) -> MicrosError:
     if sum(note.text.startswith("needed by") for note in first.notes) >= MOST_READERS:
         return problem
     where = next(iter(reader.places()), None)
+    if where is not None and is_module(where.file):
+        return problem  # what MicrOS' own modules read of each other helps nobody
     note = Note(where, f"needed by {name}")
     return MicrosError(Problem(first.kind, first.message, (*first.notes, note), first.hint))
 
 
+def _too_deep(cell: Cell) -> MicrosError:
+    notes = tuple(Note(where) for where in cell.places()[:1])
+    message = f"computing `{show_path(cell.loc)}` calls itself without end, or nearly"
+    return MicrosError(Problem(Kind.BODY_FAILED, message, notes, "give the recursion an end"))
+
+
 def _hop(work: Callable[[], Any]) -> Any:
-    """Run in a thread of its own, which has a stack of its own."""
+    """Run in a thread of its own, which has a stack of its own.
+
+    Raises RecursionError where there is no room to start one, and _EndlessError where a stack of its own did not suffice.
+    """
+    _room(ROOM)
     result: list[Any] = []
     failure: list[BaseException] = []
 
@@ -118,8 +140,18 @@ def _hop(work: Callable[[], Any]) -> Any:
     thread.join()
     if failure:
         failure[0].__traceback__ = None
-        raise failure[0]
+        raise _EndlessError if isinstance(failure[0], RecursionError) else failure[0]
     return result[0]
+
+
+class _EndlessError(Exception):
+    """A recursion that no stack is enough for."""
+
+
+def _room(calls: int) -> None:
+    """Raise RecursionError unless as many calls may still be nested: starting a thread must not fail half-way."""
+    if calls:
+        _room(calls - 1)
 
 
 def _cycle(chain: list[Cell]) -> MicrosError:

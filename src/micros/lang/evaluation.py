@@ -5,192 +5,26 @@ Reading one option runs only its own definitions; the check for undeclared defin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from micros.base.errors import Kind, MicrosError, Note, Problem, error
+from micros.base.errors import Kind, MicrosError, Problem, error
 from micros.lang import modules as records
 from micros.lang.arguments import own_node
-from micros.lang.cells import DONE, FAILED, NEW, RUNNING, Cell, Runtime
-from micros.lang.merging import (
-    Def,
-    body_failed,
-    compute,
-    discharge,
-    empty_or_error,
-    notes_of,
-    priority_of,
-    surviving,
-)
-from micros.lang.modules import UNSET, Decl, Met, Spec
-from micros.lang.places import place
-from micros.lang.purity import pure
+from micros.lang.cells import DONE, FAILED, NEW, RUNNING, Runtime
+from micros.lang.modules import UNSET, Met, Spec
+from micros.lang.option_cell import OptionCell
 from micros.lang.spreading import Spreading
-from micros.lang.tree import Node, Option, declare
-from micros.lang.values import OPTION_DEFAULT, Deferred, Loc, Override, parse_path, show_path, snake
+from micros.lang.tree import Node, declare
+from micros.lang.values import Loc, parse_path, show_path, snake
+from micros.lang.views import Config, View
 
 if TYPE_CHECKING:
-    from micros.base.where import Where
+    from micros.lang.merging import Def
     from micros.lang.types import Type
-
-M = TypeVar("M")
 
 FREEING = 4
 """The state of an evaluation while its undeclared options are found, beside those of a cell."""
-
-
-class OptionCell(Cell):
-    """One option of one evaluation: its definitions and, once read, its value."""
-
-    __slots__ = ("defs", "ev", "node")
-
-    def __init__(self, ev: Evaluation, node: Node) -> None:
-        self.loc = ev.prefix + node.path
-        self.runtime = ev.runtime
-        self.state = NEW
-        self.value = None
-        self.ev = ev
-        self.node = node
-        self.defs: list[Def] = ev.defs.get(node.path, [])
-
-    @property
-    def option(self) -> Option:
-        """What is declared."""
-        return self.node.option(self.ev.prefix)
-
-    def candidates(self) -> list[Def]:
-        """All definitions and the default."""
-        option = self.option
-        if option.default is UNSET:
-            return self.defs
-        default = Def(Override(OPTION_DEFAULT, option.default), option.default_where, self.ev)
-        return [default, *self.defs]
-
-    def surviving(self) -> list[Def]:
-        """The definitions that count, in order."""
-        return surviving(self.loc, self.candidates())
-
-    def places(self) -> list[Where]:
-        """Where it is defined."""
-        return [place(definition.where) for definition in self.defs] or [decl.where for decl in self.node.decls]
-
-    def compute(self) -> Any:
-        """The value."""
-        option = self.option
-        if option.redirect is not None:
-            return self._redirected(option.redirect)
-        if option.read_only:
-            self._once()
-        found = self.surviving()
-        value = option.type.merge(self.ev, self.loc, found) if found else empty_or_error(self.ev, self.loc, option.type)
-        if option.apply is None:
-            return value
-        apply = compute(option.apply, self.ev, self.loc) if type(option.apply) is Deferred else option.apply
-        try:
-            return pure(apply, self.loc, value)
-        except MicrosError:
-            raise
-        except Exception as problem:
-            raise body_failed(problem, self.loc, option.default_where) from problem
-
-    def _redirected(self, decl: Decl) -> Any:
-        if decl.redirect is None:
-            notes = [Note(place(definition.where), "set here") for definition in self.defs]
-            raise MicrosError(Problem(Kind.REMOVED, f"`{show_path(self.loc)}` was removed", tuple(notes), decl.removed or ""))
-        return self.ev.config.lookup(decl.redirect)
-
-    def _once(self) -> None:
-        found: list[Def] = []
-        for definition in self.candidates():
-            discharge(definition.value, definition.where, definition.env, self.loc, found)
-        if len(found) > 1:
-            notes = tuple(notes_of(found, self.loc))
-            raise MicrosError(Problem(Kind.READ_ONLY, f"`{show_path(self.loc)}` is read-only and set several times", notes))
-
-    def __str__(self) -> str:
-        return show_path(self.loc)
-
-    # what `options` shows
-    @property
-    def is_defined(self) -> bool:
-        """Whether a definition or a default counts; runs no deferred value."""
-        return bool(self.surviving())
-
-    @property
-    def priority(self) -> int:
-        """The winning priority, 9999 where there is no definition."""
-        return priority_of(self.surviving())
-
-    @property
-    def type(self) -> Type:
-        """The type all declarations agree on."""
-        return self.option.type
-
-    @property
-    def declarations(self) -> list[Where]:
-        """Where it is declared, later modules first."""
-        return [decl.where for decl in reversed(self.node.decls)]
-
-
-class View(Mapping[str, Any]):
-    """Values below a path, by attribute (`config.services.sshd`), by key, or by dotted path (`get`)."""
-
-    __slots__ = ("_ev", "_node")
-
-    def __init__(self, ev: Evaluation, node: Node) -> None:
-        self._ev = ev
-        self._node = node
-
-    @overload
-    def __getitem__(self, name: str) -> Any: ...
-    @overload
-    def __getitem__(self, name: type[M]) -> M: ...
-    def __getitem__(self, name: Any) -> Any:
-        if isinstance(name, type):
-            from micros.lang.surface import reader
-
-            return reader(name, self._ev)
-        return self._ev.child(self._node, name)
-
-    def get(self, path: str, default: Any = None) -> Any:  # noqa: ARG002 # the mapping's signature
-        """The value at a dotted path; raises an error of kind `unknown-option` where nothing is declared."""
-        return self.lookup(parse_path(path))
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        try:
-            return self._ev.child(self._node, name)
-        except KeyError:
-            raise self._ev.unknown((*self._node.path, name)) from None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._ev.names(self._node))
-
-    def __len__(self) -> int:
-        return len(self._ev.names(self._node))
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._ev.names(self._node)
-
-    def __repr__(self) -> str:
-        return f"<values below `{show_path(self._ev.prefix + self._node.path)}`>"
-
-    def lookup(self, path: Loc) -> Any:
-        """The value at a path; raises an error of kind `unknown-option` where nothing is declared."""
-        value: Any = self
-        for index, name in enumerate(path):
-            try:
-                value = value[int(name)] if isinstance(value, list) else value[name]
-            except (KeyError, IndexError, ValueError, TypeError):
-                if isinstance(value, View):
-                    raise value._ev.unknown(value._node.path + path[index:]) from None
-                raise self._ev.unknown(self._node.path + path[: index + 1]) from None
-        return value
-
-
-Config = View
-"""What bodies are given: all values of the system, `config[Sshd].port` and `config.services.sshd.port`."""
 
 
 class Evaluation:
@@ -454,4 +288,4 @@ def template_of(specs: list[Spec], prefix: Loc) -> tuple[Node, list[Met]]:
     return root, members
 
 
-__all__ = ["Cell", "Deferred", "Evaluation", "OptionCell", "Runtime", "View", "template_of"]
+__all__ = ["Config", "Evaluation", "OptionCell", "Runtime", "View", "template_of"]

@@ -74,6 +74,7 @@ def explain(ev: Evaluation, path: str | Loc) -> dict[str, Any]:
     whole = traced(ev)
     whole.ready()
     target = _found(whole, parts)
+    reads = list(whole.reads)  # before definitions are shown, which reads too
     loc = target.cell.loc
     found = target.candidates()
     best = min((one.priority for one in found), default=0)
@@ -91,7 +92,6 @@ def explain(ev: Evaluation, path: str | Loc) -> dict[str, Any]:
         record["value"] = spelled_value(plain(target.cell.read()))
     except MicrosError as problem:
         record["error"] = str(problem)
-    reads = list(whole.reads)
     record["reads"] = _edges((one.option, one) for one in reads if _inside(one.reader, loc) and not _inside(one.option, loc))
     exact = [one for one in reads if _inside(one.option, loc) and not _inside(one.reader, loc)]
     # An entry of a mapping is read with the whole of it.

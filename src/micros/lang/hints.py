@@ -8,7 +8,7 @@ from micros.lang import types as kinds
 from micros.lang.containers import AttrsOf, ListOf, NullOr, is_list, is_set
 from micros.lang.records import Submodule
 from micros.lang.suggest import is_close, nearest
-from micros.lang.values import kind_name, show_value
+from micros.lang.values import Wrapper, kind_name, show_value
 
 if TYPE_CHECKING:
     from micros.lang.types import Type
@@ -19,14 +19,22 @@ LONGEST = 40
 
 def got(value: Any) -> str:
     """A value at the end of a headline: itself where it is short, else its sort."""
+    if isinstance(value, Wrapper):
+        return ", got a wrapper inside a computed value"
     shown = show_value(value, lines=1)
-    if isinstance(value, str | int | float | None) and len(shown) <= LONGEST:
+    if (isinstance(value, str | int | float | None) or hasattr(value, "__micros_show__")) and len(shown) <= LONGEST:
         return f", got: {shown}"
     return f", got {kind_name(value)}"
 
 
 def instead(kind: Type, value: Any) -> str:
     """A hint, where something better than the type's description can be said; else nothing."""
+    from micros.lang.refs import Ref
+
+    if isinstance(value, Wrapper):
+        return "a wrapper stands around what is computed: force(lazy(lambda config: ...))"
+    if isinstance(value, Ref):
+        return "an option has a value only while a system is evaluated: lazy(lambda config: config[Module].option)"
     if isinstance(kind, NullOr):
         return instead(kind.elem, value)
     if isinstance(kind, ListOf) and not is_list(value) and not is_set(value) and kind.elem.valid(value):

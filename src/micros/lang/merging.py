@@ -67,6 +67,8 @@ def compute(value: Deferred, env: Evaluation, loc: Loc, where: Where | Site | No
         if problem.kind is Kind.MISSING_ARGUMENT and not problem.places and where is not None:
             raise _asked(problem, env, where) from None
         raise
+    except RecursionError:
+        raise  # the cell tries again on a fresh stack
     except Exception as problem:
         raise body_failed(problem, loc, where) from problem
     finally:

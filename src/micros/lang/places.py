@@ -9,7 +9,7 @@ import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from micros.base.where import Where
+from micros.base.where import Where, shortest
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType, TracebackType
@@ -137,11 +137,4 @@ def users_frames(trace: TracebackType | None) -> list[tuple[Where, str]]:
 
 def portable(where: Where) -> str:
     """A place as it reads on every machine: relative to where Python finds its module, or to the working directory."""
-    if not where.file.startswith("/"):
-        return str(where)
-    inside = [os.path.relpath(where.file, root) for root in {os.getcwd(), *sys.path} if root and _below(where.file, root)]
-    return str(Where(min(inside, key=len, default=where.file), where.line))
-
-
-def _below(file: str, root: str) -> bool:
-    return file.startswith(os.path.join(os.path.abspath(root), ""))
+    return str(Where(shortest(where.file, [os.getcwd(), *sys.path]), where.line))

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -63,8 +62,9 @@ def pure(function: Callable[..., Any], loc: Loc, *arguments: Any) -> Any:
         leave(before)
 
 
-_STDLIB = (os.path.join(sysconfig.get_path("stdlib"), ""), "<frozen ")
-_PACKAGES = os.path.join(sysconfig.get_path("purelib"), "")
+_LIBRARY = os.path.dirname(os.__file__)
+_STDLIB = (os.path.join(_LIBRARY, ""), "<frozen ")
+_PACKAGES = tuple(os.path.join(_LIBRARY, name, "") for name in ("site-packages", "dist-packages"))
 _OURS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 _MODULES = os.path.join(_OURS, "modules", "")
 
@@ -131,7 +131,12 @@ def _actor(frame: FrameType | None) -> FrameType | None:
 
 def is_ours(file: str) -> bool:
     """Whether a source file is the language's or another part of MicrOS, and no module."""
-    return file.startswith(_OURS) and not file.startswith(_MODULES)
+    return file.startswith(_OURS) and not is_module(file)
+
+
+def is_module(file: str) -> bool:
+    """Whether a source file is one of MicrOS' own modules."""
+    return file.startswith(_MODULES)
 
 
 def is_theirs(file: str) -> bool:

@@ -56,7 +56,11 @@ class Ref:
         raise no_value(self.path)
 
     def __repr__(self) -> str:
-        return f"<option {show_path(self.path)}>"
+        return f"<{self.__micros_show__()}>"
+
+    def __micros_show__(self) -> str:
+        """As messages write it."""
+        return f"option {show_path(self.path)}"
 
 
 def no_value(path: Loc) -> Exception:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 
+from micros.base.errors import Kind, error
 from micros.base.where import Where
 from micros.lang.bodies import Body, Entry, Hook, below, check, defines, definition_of, reading, warns
 from micros.lang.modules import Decl, Spec, spec_of
 from micros.lang.places import KeySite, Site
-from micros.lang.refs import REQUIRED, Option, option, outside_frame
+from micros.lang.refs import REQUIRED, Option, option, outside, outside_frame
 from micros.lang.values import At, Loc, Merge, parse_path
 
 if TYPE_CHECKING:
@@ -38,7 +39,11 @@ class Base:
         _site: ClassVar[dict[str, Site]]
     if not TYPE_CHECKING:
 
-        def __init__(self, **given: Any) -> None:
+        def __init__(self, *values: Any, **given: Any) -> None:
+            if values:
+                name, first = type(self).__name__, next(iter(type(self).__options__), "option")
+                headline = f"{name}(...) takes its options by name"
+                raise error(Kind.WRONG_TYPE, headline, at=outside(), hint=f"write {name}({first}=...)")
             self._view = None
             self._ev = None
             self._given = given

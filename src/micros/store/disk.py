@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _BROKEN = {errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.EFBIG, errno.ENOTDIR}
-_BROKEN |= {errno.ENOMEM, errno.ENOLCK, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR, errno.ENXIO, errno.ESTALE}
+_BROKEN |= {errno.ENOENT, errno.ENOMEM, errno.ENOLCK, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR, errno.ENXIO, errno.ESTALE}
 CONTENT_MODE = 0o444
 """Permissions of everything that is named by its digest: it never changes."""
 _numbers = itertools.count()

@@ -158,9 +158,9 @@ class Store:
     def close(self) -> None:
         """Remove this process' space."""
         if self._session is not None and self._session_lock is not None:
-            remove_tree(self._session)
-            self._session.with_name(self._session.name + ".lock").unlink(missing_ok=True)
-            self._session_lock.close()
+            with disk_errors(self.root), self._session_lock:
+                remove_tree(self._session)
+                self._session.with_name(self._session.name + ".lock").unlink(missing_ok=True)
             self._session = self._session_lock = None
 
     def add_bytes(self, data: bytes) -> Digest:

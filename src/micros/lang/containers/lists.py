@@ -48,6 +48,7 @@ class ListOf(Wrapping):
         elem = self.elem
         plain = elem.immediate
         result: list[Any] = []
+        problems: list[Problem] = []
         for number, definition in enumerate(defs, 1):
             for index, item in enumerate(definition.value, 1):
                 if plain and not isinstance(item, Wrapper | Deferred) and elem.valid(item):
@@ -55,8 +56,13 @@ class ListOf(Wrapping):
                     continue
                 inner = (*loc, f"[definition {number}-entry {index}]")
                 found = surviving(inner, [Def(item, definition.where, definition.env)])
-                if found:
-                    result.append(elem.merge(ev, inner, found))
+                try:
+                    if found:
+                        result.append(elem.merge(ev, inner, found))
+                except MicrosError as problem:
+                    problems += problem.problems
+        if problems:
+            raise MicrosError(*problems)
         return result
 
 
