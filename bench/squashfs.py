@@ -100,8 +100,12 @@ def compare(directory: Path, codec: Codec) -> None:
     ours = Path()
     try:
         for _ in range(ROUNDS):
+            before = (directory / "result/.micros").read_bytes()
             change_largest_package(directory, time.time_ns())
             commands.append(command(directory, codec))
+            assert (directory / "result/.micros").read_bytes() != before, (
+                "nothing was rebuilt: has MicrOS' code changed meanwhile?"
+            )
             change_largest_package(directory, time.time_ns())
             images.append(image(directory, codec))
             if not theirs or theirs[0].seconds < LONG_SECONDS:
