@@ -124,7 +124,7 @@ def compare(directory: Path, codec: Codec) -> None:
 
 def _image_of(directory: Path) -> Path:
     """The image of the result, in the store."""
-    digest = json.loads((directory / "result/.micros").read_bytes())["root.squashfs"]
+    digest: str = json.loads((directory / "result/.micros").read_bytes())["root.squashfs"]
     return STORE / "blobs" / digest[:2] / digest
 
 
