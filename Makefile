@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-full lint bench clean
+.PHONY: run test test-full lint bench bench-full clean
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -32,6 +32,9 @@ lint: $(VENV)/ready-dev
 
 bench: $(VENV)/ready-dev
 	$(BIN)/python -m bench
+
+bench-full: $(VENV)/ready-dev
+	$(BIN)/python -m bench full
 
 clean:
 	rm -rf $(VENV) result

@@ -1,4 +1,4 @@
-"""All benchmarks, one after another: `make bench`; with `full` what takes mksquashfs minutes too (`python -m bench full`)."""
+"""All benchmarks, one after another: `make bench`; with `full` what takes mksquashfs minutes too (`make bench-full`)."""
 
 from __future__ import annotations
 

@@ -97,23 +97,35 @@ def compare(directory: Path, codec: Codec) -> None:
     images: list[Run] = []
     commands: list[Run] = []
     theirs: list[Run] = []
-    ours = Path()
+    ours = directory / "none yet"
+    sizes = 0, 0
     try:
         for _ in range(ROUNDS):
+            before = _image_of(directory)
             change_largest_package(directory, time.time_ns())
             commands.append(command(directory, codec))
+            assert _image_of(directory) != before, "nothing was rebuilt: has MicrOS' code changed meanwhile?"
+            before.unlink(missing_ok=True)  # or the store would grow by gigabytes
             change_largest_package(directory, time.time_ns())
             images.append(image(directory, codec))
+            ours.unlink(missing_ok=True)
+            ours = Path(images[-1].output.decode().strip())
             if not theirs or theirs[0].seconds < LONG_SECONDS:
-                ours = Path(images[-1].output.decode().strip())
                 measured([*unsquashfs, ours])
                 theirs.append(measured(mksquashfs))
-        sizes = ours.stat().st_size, other.stat().st_size
+                sizes = ours.stat().st_size, other.stat().st_size
         entries = sum(1 for _ in tree.rglob("*"))
     finally:
         shutil.rmtree(tree, ignore_errors=True)
         other.unlink(missing_ok=True)
+        ours.unlink(missing_ok=True)
     report(f"{directory.name} ({entries} entries) {codec}", codec, (middle(images), middle(commands), middle(theirs)), sizes)
+
+
+def _image_of(directory: Path) -> Path:
+    """The image of the result, in the store."""
+    digest: str = json.loads((directory / "result/.micros").read_bytes())["root.squashfs"]
+    return STORE / "blobs" / digest[:2] / digest
 
 
 def report(what: str, codec: Codec, runs: tuple[Run, Run, Run], sizes: tuple[int, int]) -> None:
