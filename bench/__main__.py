@@ -1,10 +1,14 @@
-"""All benchmarks, one after another: `make bench`. Ratios are of two things in one run."""
+"""All benchmarks, one after another: `make bench`; with `full` what takes mksquashfs minutes too (`python -m bench full`)."""
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
-for arguments in (["bench.build"], ["bench.squashfs", "small"]):
-    print("==", " ".join(arguments), flush=True)
-    subprocess.run([sys.executable, "-m", *arguments], check=True)
+from bench import build, language, squashfs
+
+print("== the module language", flush=True)
+language.main()
+print("== building the example", flush=True)
+build.main()
+print("== squashfs from cached blocks", flush=True)
+squashfs.main(sys.argv[1:])

@@ -1,28 +1,21 @@
-"""How long `micros build` takes for the example: `python -m bench.build`.
+"""How long `micros build` takes for the example, and how small it is: `python -m bench.build`.
 
-Each figure is one process of the command, Python's start included. The first build has an empty store but for the
-downloads; "changed" edits one line of a service's script.
+Each time is one process of the command, Python's start included. The first build has an empty store but for the
+downloads; "changed" edits one line of a service's script, another one each time.
 """
 
 from __future__ import annotations
 
-import os
+import itertools
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
+from bench.measuring import Run, figure, measured, middle
+
 HELLO = Path(__file__).parents[1] / "examples/hello.py"
-REPEATS = 5
-
-
-def _build(directory: Path, store: Path) -> float:
-    argv = [sys.executable, "-m", "micros", "build", "hello.py", "--store", str(store)]
-    began = time.monotonic()
-    subprocess.run(argv, cwd=directory, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.monotonic() - began
+REPEATS = 7
 
 
 def _without_results(store: Path) -> None:
@@ -38,21 +31,25 @@ def main() -> None:
         directory, store = Path(name, "work"), Path(name, "store")
         directory.mkdir()
         shutil.copy(HELLO, directory)
-        print(f"first, downloads included        {_build(directory, store):6.2f} s")
-        _without_results(store)
-        os.unlink(directory / "micros.lock")
-        print(f"first, downloads cached, no lock {_build(directory, store):6.2f} s")
-        same = sorted(_build(directory, store) for _ in range(REPEATS))[REPEATS // 2]
-        print(f"nothing changed (median of {REPEATS})    {same:6.2f} s")
-        changed = []
-        for number in range(REPEATS):
-            text = HELLO.read_text().replace("Hello from MicrOS!", f"Hello number {number}!")
+        numbers = itertools.count()
+
+        def built() -> Run:
+            return measured([sys.executable, "-m", "micros", "build", "hello.py", "--store", store], directory)
+
+        def changed() -> Run:
+            text = HELLO.read_text().replace("Hello from MicrOS!", f"Hello number {next(numbers)}!")
             (directory / "hello.py").write_text(text)
-            changed.append(_build(directory, store))
-        print(f"one line changed (median of {REPEATS})   {sorted(changed)[REPEATS // 2]:6.2f} s")
+            return built()
+
+        figure("first build, downloads included", built().seconds, "s")
+        _without_results(store)
+        (directory / "micros.lock").unlink()
+        figure("first build, downloads cached, no lock", built().seconds, "s", 15)
+        figure(f"nothing changed (median of {REPEATS})", middle([built() for _ in range(REPEATS)]).seconds, "s", 0.4)
+        figure(f"one line changed (median of {REPEATS})", middle([changed() for _ in range(REPEATS)]).seconds, "s", 1)
         sizes = {path.name: path.stat().st_size for path in (directory / "result").iterdir()}
-        print(f"initrd + root.squashfs           {(sizes['initrd'] + sizes['root.squashfs']) / 1e6:6.2f} MB")
-        print(f"kernel                           {sizes['kernel'] / 1e6:6.2f} MB")
+        figure("hello without its kernel (initrd + root.squashfs)", (sizes["initrd"] + sizes["root.squashfs"]) / 1e6, "MB", 6)
+        figure("its kernel", sizes["kernel"] / 1e6, "MB")
 
 
 if __name__ == "__main__":

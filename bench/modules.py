@@ -1,6 +1,7 @@
-"""Evaluate a synthetic system deeply and print it: `python -m bench.modules SIZE.json` (or `.json.xz`).
+"""Evaluate a synthetic system deeply and print it: `python -m bench.modules SIZE.json [PATH]` (or `.json.xz`).
 
-Prints canonical JSON (sorted keys, no spaces, UTF-8) on stdout; processor time and peak memory on stderr.
+Prints canonical JSON (sorted keys, no spaces, UTF-8) on stdout; processor time and peak memory on stderr. With PATH, one
+option by its dotted name.
 """
 
 from __future__ import annotations
@@ -125,7 +126,8 @@ def main(arguments: list[str]) -> None:
     forms.reverse()
     while forms:
         roots.append(module_of(forms.pop()))
-    value = plain(Evaluation(roots).config)
+    config = Evaluation(roots).config
+    value = plain(config.lookup(tuple(arguments[1].split("."))) if arguments[1:] else config)
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     sys.stdout.buffer.write(text.encode("utf-8") + b"\n")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

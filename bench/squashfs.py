@@ -1,186 +1,144 @@
-"""Assembling squashfs from cached blocks against mksquashfs, both in one run: `python -m bench.squashfs [small|large]`.
+"""A changed file in a large package, against mksquashfs: `python -m bench.squashfs [small] [large] [full]`.
 
-The trees are real files of this machine, up to the sizes of MicrOS's two reference trees. After a first build, random
-bytes change inside one file of the largest package-like directory; then a fresh Python process builds again, and
-mksquashfs builds the same tree. Targets: 1/20 of its time at zstd-19 and xz, 1/2 at zstd-1, and no larger an image.
+Random bytes change inside one file of the largest package of a system. Timed of ours, each in a fresh process:
+- image: Python's start, composing the tree of all packages, writing the image, made durable and hashed in the store;
+- command: all of `micros build`: besides that evaluation, lock, the package's slimming, manifest, the copy in ./result.
+Timed of theirs: mksquashfs of the same archive on the tree that our image holds; it syncs and hashes nothing. All inputs are
+in the page cache, and rounds of ours and theirs alternate. Marks, for the image: 1/20 of its time at zstd-19 and xz, 1/2 at
+zstd-1, no larger an image, 250 MB of memory.
+
+Without `full`, what would take mksquashfs minutes (the large tree at zstd-19 and xz) is left out.
 """
 
 from __future__ import annotations
 
-import os
-import random
-import resource
+import json
 import shutil
-import stat
-import subprocess
 import sys
-import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
-from typing import BinaryIO
+from typing import NamedTuple
 
-from micros.base.digest import Digest, digest_of
-from micros.base.tree import Directory, Entry, File, Symlink, Tree
+from bench.measuring import Run, measured, middle, reached
+from bench.trees import HOME, STORE, SYSTEMS, change_largest_package, describe
 
-SOURCES = ("/usr/lib", "/usr/share", "/usr/bin", "/usr/include", "/usr/local")
-SIZES = {"small": (124_000_000, 6_500), "large": (503_000_000, 39_000)}
-MKSQUASHFS_OPTIONS = ("-b", "131072", "-all-root", "-no-xattrs", "-no-progress", "-quiet", "-all-time", "0")
-CODECS = (("zstd", 1, 2.0), ("zstd", 19, 20.0), ("xz", 6, 20.0))
+from micros.debian.tools import Toolbox
+from micros.debian.universe import Settings
+from micros.plan.artefacts import squashfs
+from micros.plan.builder import Builder
+from micros.store.scheduler import Scheduler
+from micros.store.step import Step
+from micros.store.store import Store
+from micros.system import load
 
-
-class Directories:
-    """Contents by digest below a directory."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def path(self, digest: str) -> Path:
-        return self._root / digest[:2] / digest
-
-    def read(self, digest: Digest) -> bytes:
-        return self.path(digest).read_bytes()
-
-    def open(self, digest: Digest) -> BinaryIO:
-        return self.path(digest).open("rb")
-
-    def put(self, data: bytes) -> Digest:
-        digest = digest_of(data)
-        path = self.path(digest)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        return digest
+ROUNDS = 5
+LONG_SECONDS = 5
+"""What takes mksquashfs longer than this is measured once."""
+MEMORY_MARK_MB = 250
 
 
-def packages() -> list[list[tuple[Path, int]]]:
-    """Files and sizes, grouped by directories such as /usr/share/doc, in an order that mixes all kinds."""
-    groups: dict[str, list[tuple[Path, int]]] = {}
-    for source in SOURCES:
-        for directory, names, files in os.walk(source):
-            names.sort()
-            for name in sorted(files):
-                path = Path(directory, name)
-                status = path.lstat()
-                if stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
-                    groups.setdefault("/".join(path.parts[:5]), []).append((path, status.st_size))
-    order = sorted(groups)
-    random.Random(0).shuffle(order)
-    return [groups[name] for name in order]
+class Codec(NamedTuple):
+    """A compression, the options that choose it, and how many times less than mksquashfs a rebuild shall need."""
+
+    compression: str
+    level: int
+    theirs: tuple[str, ...]
+    mark: float
+
+    def __str__(self) -> str:
+        return f"{self.compression}-{self.level}"
 
 
-def make_tree(target: Path, size: int, count: int) -> None:
-    """Copy real files until both limits are near, a directory at a time."""
-    files = sizes = 0
-    for group in packages():
-        more, bytes_more = len(group), sum(length for _, length in group)
-        if files + more > count or sizes + bytes_more > size or (sizes + bytes_more) / size > (files + more) / count + 0.15:
-            continue
-        files, sizes = files + more, sizes + bytes_more
-        for path, _ in group:
-            there = target / str(path).lstrip("/")
-            there.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, there, follow_symlinks=False)
+CODECS = (
+    Codec("zstd", 1, ("-comp", "zstd", "-Xcompression-level", "1"), 2),
+    Codec("zstd", 19, ("-comp", "zstd", "-Xcompression-level", "19"), 20),
+    Codec("xz", 6, ("-comp", "xz"), 20),
+)
+QUICK = {"small": CODECS, "large": CODECS[:1]}
 
 
-def scan(root: Path, blobs: Directories) -> Tree:
-    entries: list[tuple[str, Entry]] = []
-    for directory, names, files in os.walk(root):
-        for name in names + files:
-            path = Path(directory, name)
-            status = path.lstat()
-            relative = str(path.relative_to(root))
-            if path.is_symlink():
-                entries.append((relative, Symlink(os.readlink(path))))
-            elif path.is_dir():
-                entries.append((relative, Directory(status.st_mode & 0o7777)))
-            else:
-                entries.append((relative, File(blobs.put(path.read_bytes()), status.st_size, status.st_mode & 0o7777)))
-    return Tree.of(entries)
+def tool(name: str) -> list[str | Path]:
+    """The command line that begins a program of squashfs-tools of the archive, without a sandbox's start."""
+    with closing(Store(STORE)) as store, closing(Scheduler(store)) as scheduler:
+        root = Toolbox(scheduler, Settings()).root(["squashfs-tools"])
+    loader = next(root.glob("usr/lib/*/ld-linux*.so*"))
+    return [loader, "--library-path", loader.parent, root / "usr/bin" / name]
 
 
-def change(root: Path, seed: int) -> None:
-    """Overwrite 64 random bytes in the middle of one middling file of the directory with the most in it."""
-    package = max((path for path in (root / "usr").glob("*/*") if path.is_dir()), key=lambda path: len(list(path.rglob("*"))))
-    files = sorted(path for path in package.rglob("*") if path.is_file() and not path.is_symlink())
-    chosen = random.Random(seed).choice([path for path in files if path.stat().st_size > 10_000])
-    mode = chosen.stat().st_mode
-    chosen.chmod(0o644)
-    with chosen.open("r+b") as stream:
-        stream.seek(chosen.stat().st_size // 2)
-        stream.write(random.Random(seed).randbytes(64))
-    chosen.chmod(mode)
+def command(directory: Path, codec: Codec) -> Run:
+    """One `micros build`."""
+    argv: list[str | Path] = [sys.executable, "-m", "micros", "build", "system.toml", "--store", STORE]
+    argv += ["--set", f"storage.root.compression={codec.compression}", "--set", f"storage.root.level={codec.level}"]
+    return measured(argv, directory)
 
 
-def build_in_this_process(work: Path, manifest: str, out: str, compression: str, level: int) -> None:
-    """What the timed process does: read the manifest, write the image, hash it, tell its memory."""
-    from micros.base.digest import digest_of_stream
-    from micros.formats.squashfs import Options, build
-    from micros.store.blocks import Blocks
-
-    (work / "cache").mkdir(exist_ok=True)
-    tree = Tree.from_manifest(Path(manifest).read_bytes())
-    image = Path(out)
-    options = Options(compression, level)  # type: ignore[arg-type]
-    build(tree, Directories(work / "blobs"), image, options, Blocks(work / "cache"))
-    with image.open("rb") as stream:
-        digest_of_stream(stream)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+def image(directory: Path, codec: Codec) -> Run:
+    """Composing and writing alone; what comes before them is done here."""
+    described, path = load(str(directory / "system.toml"))
+    with closing(Store(STORE)) as store, closing(Scheduler(store)) as scheduler:
+        build = Builder(described.plan("squashfs"), scheduler, path.with_name("micros.lock"), Settings())
+        tree = squashfs.tree(build)
+        steps = {role: value for role, value in tree.inputs.items() if isinstance(value, Step)}
+        inputs = {**tree.inputs, **dict(zip(steps, scheduler.run_all(steps.values()), strict=True))}
+    options = {"compression": codec.compression, "level": codec.level}
+    job = directory / "job.json"
+    job.write_text(json.dumps({"store": str(STORE), "inputs": inputs, "parameters": tree.parameters, "options": options}))
+    return measured([sys.executable, "-m", "bench.image", job], Path(__file__).parents[1])
 
 
-def timed(command: list[str]) -> tuple[float, str]:
-    started = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return time.perf_counter() - started, done.stdout
+def compare(directory: Path, codec: Codec) -> None:
+    """Measure all three and print one line."""
+    command(directory, codec)
+    tree, other = directory / "tree", directory / "theirs.squashfs"
+    options = ["-all-root", "-no-xattrs", "-no-progress", "-quiet", "-all-time", "0", "-noappend"]
+    mksquashfs = [*tool("mksquashfs"), tree, other, *codec.theirs, *options]
+    unsquashfs = [*tool("unsquashfs"), "-quiet", "-no-progress", "-force", "-dest", tree]
+    images: list[Run] = []
+    commands: list[Run] = []
+    theirs: list[Run] = []
+    ours = Path()
+    try:
+        for _ in range(ROUNDS):
+            change_largest_package(directory, time.time_ns())
+            commands.append(command(directory, codec))
+            change_largest_package(directory, time.time_ns())
+            images.append(image(directory, codec))
+            if not theirs or theirs[0].seconds < LONG_SECONDS:
+                ours = Path(images[-1].output.decode().strip())
+                measured([*unsquashfs, ours])
+                theirs.append(measured(mksquashfs))
+        sizes = ours.stat().st_size, other.stat().st_size
+        entries = sum(1 for _ in tree.rglob("*"))
+    finally:
+        shutil.rmtree(tree, ignore_errors=True)
+        other.unlink(missing_ok=True)
+    report(f"{directory.name} ({entries} entries) {codec}", codec, (middle(images), middle(commands), middle(theirs)), sizes)
 
 
-def measure(work: Path, root: Path, codec: tuple[str, int, float], mksquashfs: str, seed: int) -> None:
-    compression, level, target = codec
-    blobs = Directories(work / "blobs")
-    manifest, out, theirs = work / "manifest", work / "ours", work / "theirs"
-    ours = [sys.executable, "-m", "bench.squashfs", "--build", str(work), str(manifest), str(out), compression, str(level)]
-    tree = scan(root, blobs)
-    manifest.write_bytes(tree.manifest())
-    out.unlink(missing_ok=True)
-    cold, _ = timed(ours)
-    out.unlink()
-    warm: list[float] = []
-    their_times: list[float] = []
-    memory = "0"
-    options = ["-Xcompression-level", str(level)] if compression != "xz" else []
-    mk = [mksquashfs, str(root), str(theirs), "-comp", compression, *options, *MKSQUASHFS_OPTIONS]
-    for number in range(3):
-        change(root, seed + number)
-        manifest.write_bytes(scan(root, blobs).manifest())
-        out.unlink(missing_ok=True)
-        seconds, memory = timed(ours)
-        warm.append(seconds)
-        if not number or their_times[0] < 10:
-            theirs.unlink(missing_ok=True)
-            their_times.append(timed(mk)[0])
-    best, their_time = sorted(warm)[1], sorted(their_times)[len(their_times) // 2]
-    sizes = out.stat().st_size, theirs.stat().st_size
+def report(what: str, codec: Codec, runs: tuple[Run, Run, Run], sizes: tuple[int, int]) -> None:
+    """Print ratios and marks: of the image, of the command, sizes, memory."""
+    mine, whole, theirs = runs
+    ratios = theirs.seconds / mine.seconds, theirs.seconds / whole.seconds
+    memory = max(mine.peak_mb, whole.peak_mb)
     print(
-        f"{len(tree):6} entries {tree.size / 1e6:6.1f} MB  {compression:>4}-{level:<2}  cold {cold:6.2f} s  rebuilt {best:5.2f} s"
-        f"  mksquashfs {their_time:6.2f} s  1/{their_time / best:<5.1f} (target 1/{target:g})"
-        f"  {sizes[0] / 1e6:6.2f} / {sizes[1] / 1e6:6.2f} MB = {sizes[0] / sizes[1]:.4f}  {memory.strip()} MB memory",
+        f"{what}\n"
+        f"  image    {mine.seconds:6.2f} s of mksquashfs' {theirs.seconds:6.2f} s = 1/{ratios[0]:<6.1f} "
+        f"mark 1/{codec.mark:g}: {reached(ratios[0] >= codec.mark)}\n"
+        f"  command  {whole.seconds:6.2f} s of mksquashfs' {theirs.seconds:6.2f} s = 1/{ratios[1]:<6.1f}\n"
+        f"  size     {sizes[0] / 1e6:6.2f} MB of {sizes[1] / 1e6:.2f} MB = {sizes[0] / sizes[1]:.4f}   "
+        f"mark 1: {reached(sizes[0] <= sizes[1])}\n"
+        f"  memory   {memory:6.0f} MB of mksquashfs' {theirs.peak_mb:.0f} MB   "
+        f"mark {MEMORY_MARK_MB} MB: {reached(memory <= MEMORY_MARK_MB)}",
         flush=True,
     )
 
 
 def main(arguments: list[str]) -> None:
-    if arguments[:1] == ["--build"]:
-        _, directory, manifest, out, compression, level = arguments
-        build_in_this_process(Path(directory), manifest, out, compression, int(level))
-        return
-    mksquashfs = os.environ.get("MICROS_MKSQUASHFS") or shutil.which("mksquashfs")
-    if mksquashfs is None:
-        raise SystemExit("no mksquashfs here: set MICROS_MKSQUASHFS or install it")
-    for name in arguments or list(SIZES):
-        with tempfile.TemporaryDirectory(prefix="micros-bench-") as directory:
-            work = Path(directory)
-            root = work / "root"
-            make_tree(root, *SIZES[name])
-            for seed, codec in enumerate(CODECS):
-                measure(work, root, codec, mksquashfs, 10 * seed)
+    HOME.mkdir(parents=True, exist_ok=True)
+    for name in [name for name in SYSTEMS if name in arguments] or list(SYSTEMS):
+        for codec in CODECS if "full" in arguments else QUICK[name]:
+            compare(describe(name), codec)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,15 @@ from micros.store.scheduler import Scheduler
 from micros.store.store import Store, default_root
 
 TIMEOUT_SECONDS = 300
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--accept", action="store_true", help="rewrite golden texts with what is printed today")
+
+
+@pytest.fixture
+def accept(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--accept"))
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +55,39 @@ def toolbox(scheduler: Scheduler) -> Toolbox:
     return Toolbox(scheduler, Settings())
 
 
+Program = Callable[[str, str], str]
+"""Package and name of a program -> the path of a script that starts it."""
+
+
+@pytest.fixture(scope="session")
+def program(toolbox: Toolbox, tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """Programs of the archive's own packages, started with their own loader and libraries."""
+    directory = tmp_path_factory.mktemp("programs")
+
+    def bring(package: str, name: str) -> str:
+        root = toolbox.root([package])
+        (loader,) = root.glob("usr/lib/*/ld-linux*.so*")
+        line = shlex.join([str(loader), "--library-path", str(loader.parent), str(root / "usr/bin" / name)])
+        script = directory / name
+        script.write_text(f'#!/bin/sh\nexec {line} "$@"\n')
+        script.chmod(0o755)
+        return str(script)
+
+    return bring
+
+
+# VmHWM (proc(5)) counts from exec on, unlike what wait4(2) says, which knows of the parent too.
+_PRELUDE = """
+import sys
+from micros.cli import main
+with open("/proc/self/status") as lines, open(sys.argv[2], "w") as peak:
+    exec(sys.argv[1])
+    status = main(sys.argv[3:])
+    peak.write(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
+sys.exit(status)
+"""
+
+
 @dataclass
 class Outcome:
     """What a command did."""
@@ -52,6 +95,8 @@ class Outcome:
     status: int
     out: str
     err: str
+    peak_bytes: int = 0
+    """The most memory it ever had, where that was measured."""
 
     @property
     def kinds(self) -> list[str]:
@@ -73,9 +118,19 @@ class Command:
         self.directory = directory
 
     def __call__(self, *arguments: str, **environment: str) -> Outcome:
-        argv = [sys.executable, "-m", "micros", arguments[0], "--store", str(self.store), *arguments[1:]]
+        return self._run(["-m", "micros"], arguments, environment)
+
+    def after(self, prelude: str, *arguments: str, **environment: str) -> Outcome:
+        """The command in a process that ran some Python first, with the memory it needed."""
+        peak = self.directory / "peak"
+        done = self._run(["-c", _PRELUDE, prelude, str(peak)], arguments, environment)
+        done.peak_bytes = int(peak.read_text()) << 10
+        peak.unlink()
+        return done
+
+    def _run(self, program: Sequence[str], arguments: Sequence[str], environment: Mapping[str, str]) -> Outcome:
         done = subprocess.run(
-            argv,
+            [sys.executable, *program, arguments[0], "--store", str(self.store), *arguments[1:]],
             cwd=self.directory,
             env=os.environ | environment,
             stdin=subprocess.DEVNULL,

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import importlib.machinery
+import os
+import re
 import sys
-import traceback
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, MicrosError, Note, Problem, error
 from micros.base.where import Where
-from micros.lang import as_root, evaluate
+from micros.lang import Module, Record, as_root, evaluate, read_text
+from micros.lang.places import users_frames
+from micros.lang.suggest import did_you_mean, is_close, nearest
+from micros.lang.values import show_path
+from micros.packages import pkgs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +25,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from micros.lang import Config, Evaluation
-    from micros.plan import SystemPlan
+    from micros.packages import Packages
+    from micros.plan.described import SystemPlan
 
 
 class MicrosSystem:
@@ -41,16 +48,26 @@ class MicrosSystem:
         """Every option's value, computed when read."""
         return self.evaluation.config
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The tree of options, nested by name: type, definitions and their places, default, priority."""
+        return self.evaluation.options
+
+    @property
+    def pkgs(self) -> Packages:
+        """The packages this system can have."""
+        return pkgs
+
     def extend(self, *modules: Any) -> MicrosSystem:
         """A system with more modules; this one stays as it is."""
         return MicrosSystem([*self._modules, *modules])
 
-    def plan(self) -> SystemPlan:
-        """What a build needs, once everything is checked. Raises one error with every problem."""
-        from micros.plan import plan_of
+    def plan(self, target: str = "dist") -> SystemPlan:
+        """What a build of `system.build.<target>` needs, once everything is checked. Raises one error with every problem."""
+        from micros.plan.described import plan_of
 
         self.evaluation.check()
-        return plan_of(self.config)
+        return plan_of(self.config, target)
 
 
 def system(*modules: Any) -> MicrosSystem:
@@ -70,16 +87,19 @@ def load(target: str, extra: Sequence[Any] = ()) -> tuple[MicrosSystem, Path]:
 
     A Python file holds one system object, or several with names; a TOML or JSON file is one module of data.
     """
-    file, _, name = target.partition(":") if not Path(target).exists() else (target, "", "")
+    file, _, name = target.partition(":") if not os.path.exists(target) else (target, "", "")
     path = Path(file)
-    if not path.is_file():
-        raise error(Kind.BAD_FILE, f"there is no file {file}", hint="the first argument is the file that describes the system")
+    if not os.path.isfile(path):
+        what = f"{file} is not a file" if os.path.lexists(path) else f"there is no file {file[:200]}"
+        raise error(Kind.BAD_FILE, what, hint="the first argument is the file that describes the system")
     if path.suffix in (".toml", ".json"):
         return MicrosSystem([path, *extra]), path
     found = {key: value for key, value in vars(_executed(path)).items() if isinstance(value, MicrosSystem)}
     distinct = {id(value): value for value in found.values()}
     if name and name in found:
         return found[name].extend(*extra), path
+    if not found:
+        raise error(Kind.BAD_FILE, f"{file} describes no system", at=Where(file), hint="end it with `name = system(...)`")
     if name or len(distinct) != 1:
         listing = ", ".join(f"{file}:{key}" for key in found) or "none"
         what = f"{file} has no system named {name!r}" if name else f"{file} holds {len(distinct)} systems, not one"
@@ -110,8 +130,34 @@ class _FreshFinder:
         return self._finder.find_spec(name) if path is None else None
 
 
+def _users_lines(problem: BaseException, path: Path) -> tuple[Note, ...]:
+    """The lines of the user's files that a failure came through."""
+    ours = str(Path(__file__).parent)
+    lines = [Note(where, text) for where, text in users_frames(problem.__traceback__) if not where.file.startswith(ours)]
+    return tuple(lines) or (Note(Where(str(path))),)
+
+
+def _failure(problem: BaseException, path: Path) -> Problem:
+    """What a user's file raised."""
+    notes = _users_lines(problem, path)
+    if isinstance(problem, AttributeError) and isinstance(problem.obj, type) and issubclass(problem.obj, Module | Record):
+        cls, name = problem.obj, problem.name or ""
+        known = [show_path((*cls.__at__, other)) for other in nearest(name, cls.__options__)]
+        message = f"{cls.__name__} has no option `{name}`"
+        return Problem(Kind.UNKNOWN_OPTION, message, notes, did_you_mean(known[:1], known[1:]) if known else "")
+    missing = re.match(r"cannot import name '(\w+)' from 'micros\.modules'", str(problem))
+    if missing is None:
+        return Problem(Kind.BAD_FILE, f"{path} fails: {type(problem).__name__}: {problem}", notes)
+    from micros.modules import public_names
+
+    close = [name for name in nearest(missing[1], public_names()) if is_close(missing[1], name)]
+    hint = did_you_mean(close) or "`micros options` lists what there is; docs/options.md shows it by name"
+    return Problem(Kind.BAD_FILE, f"`micros.modules` has no `{missing[1]}`", notes, hint)
+
+
 def _executed(path: Path) -> ModuleType:
     """A user's Python file, run. What it raises becomes an error with the place in the user's file."""
+    read_text(path)  # for its limit, and for what no file of any kind may hold
     name = "micros_user_" + "".join(char if char.isalnum() else "_" for char in path.stem)
     loader = _FreshLoader(name, str(path))
     spec = importlib.machinery.ModuleSpec(name, loader, origin=str(path))
@@ -124,19 +170,18 @@ def _executed(path: Path) -> ModuleType:
     sys.meta_path.insert(0, finder)
     try:
         loader.exec_module(module)
-    except MicrosError:
-        raise
-    except SyntaxError as problem:
-        raise error(
-            Kind.BAD_FILE, f"{path} is not valid Python: {problem.msg}", at=Where(str(path), problem.lineno or 0)
+    except MicrosError as problem:
+        notes = _users_lines(problem, path)
+        raise MicrosError(
+            *(one if one.places else replace(one, notes=(*notes, *one.notes)) for one in problem.problems)
         ) from None
-    except (Exception, SystemExit) as problem:
-        frames = traceback.extract_tb(problem.__traceback__)
-        own = [frame for frame in frames if Path(frame.filename).resolve() == path.resolve()]
-        line = own[-1].lineno or 0 if own else 0
-        note = Note(Where(str(path), line), own[-1].line or "" if own else "")
-        message = f"{path} fails: {type(problem).__name__}: {problem}"
-        raise MicrosError(Problem(Kind.BAD_FILE, message, (note,))) from None
+    except SyntaxError as problem:
+        note = Note(Where(problem.filename or str(path), problem.lineno or 0), (problem.text or "").strip())
+        raise MicrosError(Problem(Kind.BAD_FILE, f"{path} is not valid Python: {problem.msg}", (note,))) from None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:
+        raise MicrosError(_failure(problem, path)) from None
     finally:
         sys.meta_path.remove(finder)
     return module

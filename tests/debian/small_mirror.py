@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from pysequoia import SignatureMode, Tsk, sign
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 
@@ -48,15 +48,15 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 class SmallMirror:
-    """<root>/mirror/   dists and pool of the suite trixie, amd64
+    """<root>/mirror/   dists and pool of the suite trixie, amd64 and what else packages are added for
     <root>/keys.gpg  the certificate that its releases are signed with"""
 
     def __init__(self, root: Path) -> None:
         self.root = root / "mirror"
         self.keyring = root / "keys.gpg"
-        self._key = Tsk.generate("archive <archive@example.org>")
-        self.keyring.write_bytes(bytes(self._key.extract_certificate()))
-        self._paragraphs: dict[str, str] = {}
+        self.key = Tsk.generate("archive <archive@example.org>")
+        self.keyring.write_bytes(bytes(self.key.extract_certificate()))
+        self._paragraphs: dict[str, dict[str, str]] = {"amd64": {}}
 
     @property
     def url(self) -> str:
@@ -75,31 +75,61 @@ class SmallMirror:
                 listener.shutdown()
                 thread.join()
 
-    def add(self, name: str, files: Mapping[str, bytes] | None = None, *, version: str = "1", fields: str = "") -> Path:
-        """Put a package into the pool; `fields` are further lines of its paragraph. Returns its file."""
-        paragraph = f"Package: {name}\nVersion: {version}\nArchitecture: amd64\nInstalled-Size: 100\n{fields}"
-        data = deb(paragraph, files or {})
-        path = self.root / "pool" / f"{name}_{version}_amd64.deb"
+    def add(
+        self,
+        name: str,
+        files: Mapping[str, bytes] | None = None,
+        *,
+        version: str = "1",
+        fields: str = "",
+        architecture: str = "amd64",
+        data: bytes | None = None,
+    ) -> Path:
+        """Put a package into the pool; `fields` are further lines of its paragraph. Returns its file.
+
+        `data`: the package itself, for one that no packager would make.
+        """
+        paragraph = f"Package: {name}\nVersion: {version}\nArchitecture: {architecture}\nInstalled-Size: 100\n{fields}"
+        data = deb(paragraph, files or {}) if data is None else data
+        path = self.root / "pool" / f"{name}_{version}_{architecture}.deb"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
         digest = hashlib.sha256(data).hexdigest()
-        self._paragraphs[f"{name} {version}"] = f"{paragraph}Filename: pool/{path.name}\nSize: {len(data)}\nSHA256: {digest}\n"
+        known = self._paragraphs.setdefault(architecture, {})
+        known[f"{name} {version}"] = f"{paragraph}Filename: pool/{path.name}\nSize: {len(data)}\nSHA256: {digest}\n"
         return path
 
-    def publish(self, *, age_seconds: float = 3600, suites: Sequence[str] = ("trixie",), fields: str = "") -> None:
-        """Replace index and release file, as of some time ago; indices of before are gone. `fields` go into the release."""
-        shutil.rmtree(self.root / "dists", ignore_errors=True)
-        for suite in suites:
-            self._publish(suite, formatdate(time.time() - age_seconds, usegmt=True), fields)
+    def clear_signed(self, text: bytes, key: Tsk | None = None) -> bytes:
+        """A text as a message of the archive, or of another key."""
+        return bytes(sign((key or self.key).signer(), text, mode=SignatureMode.CLEAR))
 
-    def _publish(self, suite: str, date: str, fields: str) -> None:
-        index = lzma.compress("\n".join(self._paragraphs.values()).encode())
-        digest = hashlib.sha256(index).hexdigest()
-        directory = self.root / "dists" / suite / "main/binary-amd64"
-        (directory / "by-hash/SHA256").mkdir(parents=True)
-        (directory / "by-hash/SHA256" / digest).write_bytes(index)
-        (directory / "Packages.xz").write_bytes(index)
-        text = f"Suite: stable\nCodename: {suite}\nDate: {date}\n{fields}Architectures: amd64\nSHA256:\n"
-        text += f" {digest} {len(index)} main/binary-amd64/Packages.xz\n"
-        signed = sign(self._key.signer(), text.encode(), mode=SignatureMode.CLEAR)
-        (self.root / "dists" / suite / "InRelease").write_bytes(bytes(signed))
+    def publish(
+        self,
+        *,
+        age_seconds: float = 3600,
+        suites: Sequence[str] = ("trixie",),
+        fields: str = "",
+        seal: Callable[[bytes], bytes] | None = None,
+    ) -> None:
+        """Replace indices and release files, as of some time ago; indices of before are gone.
+
+        `fields` go into the release; `seal` makes its file of its text, `clear_signed` if nothing else is said.
+        """
+        shutil.rmtree(self.root / "dists", ignore_errors=True)
+        date = formatdate(time.time() - age_seconds, usegmt=True)
+        for suite in suites:
+            text = f"Suite: stable\nCodename: {suite}\nDate: {date}\n{fields}"
+            text += f"Architectures: {' '.join(self._paragraphs)}\nSHA256:\n" + "".join(self._indices(suite))
+            (self.root / "dists" / suite / "InRelease").write_bytes((seal or self.clear_signed)(text.encode()))
+
+    def _indices(self, suite: str) -> Iterator[str]:
+        """Write a suite's indices; their lines in its release file."""
+        for architecture, paragraphs in self._paragraphs.items():
+            index = lzma.compress("\n".join(paragraphs.values()).encode())
+            digest = hashlib.sha256(index).hexdigest()
+            path = f"main/binary-{architecture}"
+            directory = self.root / "dists" / suite / path
+            (directory / "by-hash/SHA256").mkdir(parents=True)
+            (directory / "by-hash/SHA256" / digest).write_bytes(index)
+            (directory / "Packages.xz").write_bytes(index)
+            yield f" {digest} {len(index)} {path}/Packages.xz\n"

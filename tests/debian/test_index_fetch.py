@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import shutil
 from typing import TYPE_CHECKING
 
@@ -10,8 +9,6 @@ import pytest
 from tests.debian.small_mirror import SmallMirror
 
 from micros.base.errors import Kind, MicrosError
-from micros.debian import universe
-from micros.debian.release import verify
 from micros.debian.universe import Settings, Universe
 from micros.machine import machine_named
 from micros.store.scheduler import Scheduler
@@ -27,7 +24,6 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallMirror:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     made = SmallMirror(tmp_path)
-    monkeypatch.setattr(universe, "verify", functools.partial(verify, keyring=made.keyring))
     made.add("tool", {"usr/bin/tool": b"x"})
     made.publish()
     return made
@@ -38,7 +34,8 @@ def packages(mirror: SmallMirror, tmp_path: Path) -> Iterator[Universe]:
     store = Store(tmp_path / "store")
     scheduler = Scheduler(store)
     with mirror.served() as url:
-        yield Universe(scheduler, machine_named("amd64"), settings=Settings(mirror=url, suites=("trixie",)))
+        settings = Settings(mirror=url, suites=("trixie",), keyring=mirror.keyring)
+        yield Universe(scheduler, machine_named("amd64"), settings=settings)
     scheduler.close()
     store.close()
 

@@ -20,10 +20,11 @@ import pytest
 from micros.base.digest import Digest
 from micros.base.errors import Kind, MicrosError
 from micros.base.tree import union
-from micros.debian.index import Index, Offer, Term
+from micros.debian.index import INDEX_LIMIT_BYTES, Index, Offer, Term
 from micros.debian.resolver import resolve
 from micros.debian.universe import Universe
 from micros.machine import host_machine, machine_named
+from micros.store.fetch import fetch_small
 from micros.store.sandbox import lay_out
 
 if TYPE_CHECKING:
@@ -31,11 +32,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from micros.store.scheduler import Scheduler
-    from micros.store.store import Store
 
-SETS = 110
+SETS = 200
 """Package sets for each architecture."""
-_NO_ARCHIVE = (Kind.NO_MIRROR, Kind.DOWNLOAD, Kind.DIGEST_MISMATCH, Kind.OFFLINE)
 
 
 @dataclass
@@ -55,28 +54,31 @@ class Solver:
 @pytest.fixture(scope="module")
 def solver(scheduler: Scheduler) -> Solver:
     store = scheduler.store
-    try:
-        found = Universe(scheduler, host_machine()).closure(["libsolv-tools"])
-    except MicrosError as problem:
-        if problem.kind not in _NO_ARCHIVE:
-            raise
-        pytest.skip(f"no archive to compare on: {problem}")
+    found = Universe(scheduler, host_machine()).closure(["libsolv-tools"])
     return Solver(scheduler, lay_out(store, union((name, store.tree(digest)) for name, digest in found.trees.items())))
 
 
-def indices(universe: Universe, store: Store) -> tuple[Index, list[tuple[str, bytes]]]:
-    """The verified index, and the same as plain text."""
-    try:
-        index = universe._opened()
-    except MicrosError as problem:
-        if problem.kind not in _NO_ARCHIVE:
-            raise
-        pytest.skip(f"the mirror has no index that its signed release file vouches for: {problem}")
-    texts = []
-    for suite, record in universe._fresh.items():
-        for digest, _ in record["indices"].values():
-            texts.append((suite, lzma.decompress(store.read(Digest(digest)))))
-    return index, texts
+def texts_of(universe: Universe) -> list[tuple[str, bytes]]:
+    """Suite and index of all that an architecture has.
+
+    Some mirrors serve an index of another day than their signed release names, and MicrOS refuses it. What two solvers
+    make of the same text does not depend on who vouches for it, so such an index is compared on as it comes.
+    """
+    store = universe._store
+    found = []
+    for suite in universe.settings.suites:
+        record = universe._pin(suite)
+        for path, (digest, size) in record["indices"].items():
+            try:
+                universe._fetch_index(suite, path, Digest(digest), size)
+                packed = store.read(Digest(digest))
+            except MicrosError as problem:
+                if problem.kind is not Kind.DIGEST_MISMATCH:
+                    raise
+                sys.stdout.write(f"not as signed, used for this comparison only: {problem}\n")
+                packed = fetch_small(f"{record['url']}/dists/{suite}/{path}", limit=INDEX_LIMIT_BYTES)
+            found.append((suite, packed))
+    return found
 
 
 def drawn(index: Index, texts: list[tuple[str, bytes]], seed: int) -> list[list[str]]:
@@ -129,11 +131,13 @@ def faults(chosen: Mapping[str, Offer], names: list[str]) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("arch", ["amd64", "armhf", "arm64"])
+@pytest.mark.parametrize("arch", ["amd64", "armhf", pytest.param("arm64", marks=pytest.mark.slow)])
 def test_same_verdict_and_a_valid_solution(solver: Solver, arch: str, tmp_path: Path) -> None:
     seed = int(os.environ.get("MICROS_TEST_SEED") or random.SystemRandom().randrange(1 << 32))
     sys.stdout.write(f"MICROS_TEST_SEED={seed}\n")
-    index, texts = indices(Universe(solver.scheduler, machine_named(arch)), solver.scheduler.store)
+    packed = texts_of(Universe(solver.scheduler, machine_named(arch)))
+    index = Index(arch, packed)
+    texts = [(suite, lzma.decompress(data)) for suite, data in packed]
     sets = drawn(index, texts, seed)
     disagreements = []
     satisfiable = verdicts(solver, texts, sets, arch, tmp_path)

@@ -94,6 +94,17 @@ def test_full_is_the_whole_closure_with_documentation(opened: Open, stores: Call
     assert "usr/share/doc/app/copyright" in stores("one").store.tree(found.trees["app"])
 
 
+def test_an_essential_package_comes_with_whoever_needs_it_without_saying_so(opened: Open, mirror: SmallMirror) -> None:
+    mirror.add("bash", {"bin/bash": b"binary"}, fields="Essential: yes\n")
+    mirror.add("script", {"usr/bin/script": b"#!/bin/bash\n", "usr/bin/odd": b"#!/usr/bin/nobody\n"})
+    mirror.publish(age_seconds=60)
+    first = opened()
+    found = first.closure(["script"])
+    assert names(found) == ["bash", "script"]
+    assert [(need.package, need.need) for need in found.unmet] == [("script", "/usr/bin/nobody")]
+    assert opened(first.lock, offline=True).closure(["script"]) == found
+
+
 def test_the_order_of_requests_does_not_matter(opened: Open) -> None:
     one, other = opened().closure(["tool", "app"]), opened(store="two").closure(["app", "tool", "app"])
     assert one == other

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -11,29 +10,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from micros.debian.tools import Toolbox
-
-
-def _tool(toolbox: Toolbox, package: str, directory: Path) -> str:
-    """A program of the archive's own package of that name, as a script that starts it with its own loader and libraries."""
-    name = {"squashfs-tools": "unsquashfs"}.get(package, package)
-    root = toolbox.root([package])
-    (loader,) = root.glob("usr/lib/*/ld-linux*.so*")
-    script = directory / name
-    line = shlex.join([str(loader), "--library-path", str(loader.parent), str(root / "usr/bin" / name)])
-    script.write_text(f'#!/bin/sh\nexec {line} "$@"\n')
-    script.chmod(0o755)
-    return str(script)
+    from tests.conftest import Program
 
 
 @pytest.fixture(scope="session")
-def unsquashfs(toolbox: Toolbox, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return _tool(toolbox, "squashfs-tools", tmp_path_factory.mktemp("tools"))
+def unsquashfs(program: Program) -> str:
+    return program("squashfs-tools", "unsquashfs")
 
 
 @pytest.fixture(scope="session")
-def cpio(toolbox: Toolbox, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return _tool(toolbox, "cpio", tmp_path_factory.mktemp("tools"))
+def cpio(program: Program) -> str:
+    return program("cpio", "cpio")
 
 
 @pytest.fixture

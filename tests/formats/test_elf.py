@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-import shutil
 import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from micros.formats import elf
+
+if TYPE_CHECKING:
+    from tests.conftest import Program
 
 
 def library(*, wide: bool = True, order: str = "<") -> bytes:
@@ -63,10 +66,8 @@ def test_damage_never_raises(offset: int, noise: bytes, cut: int) -> None:
     elf.read(bytes(data[:cut]))
 
 
-def test_the_host_s_programs_as_readelf_sees_them() -> None:
-    readelf = shutil.which("readelf")
-    if readelf is None:
-        pytest.skip("no readelf here")
+def test_the_host_s_programs_as_readelf_sees_them(program: Program) -> None:
+    readelf = program("binutils", "readelf")
     programs = {Path(sys.executable).resolve(), *(Path(f"/usr/bin/{name}").resolve() for name in ("env", "tar", "bash"))}
     for path in sorted(path for path in programs if path.is_file()):
         out = subprocess.run([readelf, "-dW", path], capture_output=True, text=True, check=True).stdout

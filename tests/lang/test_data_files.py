@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from micros.base.errors import Kind, MicrosError
-from micros.lang import Module, evaluate, option, setting
+from micros.lang import Module, Raw, Record, evaluate, option, setting
 from micros.lang.annotations import Filtered
 from micros.lang.containers import AttrsOf, ListOf
-from micros.lang.data import _json_lines, _toml_lines
 from micros.lang.evaluation import Evaluation
+from micros.lang.lines import json_lines, toml_lines
 from micros.lang.modules import Decl, Spec
 from micros.lang.reading import plain
 from micros.lang.values import parse_path, show_path, snake
@@ -100,8 +100,8 @@ def test_paths_read_back(parts: list[str]) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=60))
 def test_line_scanners_accept_anything(text: str) -> None:
-    _toml_lines(text)
-    _json_lines(text)
+    toml_lines(text)
+    json_lines(text)
 
 
 def test_filtered_texts_inside_containers() -> None:
@@ -118,3 +118,45 @@ def test_spelling() -> None:
         "host_name",
         "host_platform",
     ]
+
+
+class Rule(Record):
+    port: int = option(default=1)
+
+
+class Rules(Module, at="rules"):
+    list: list[Rule] = option(default=[])
+    raw: Raw = option(default=None)
+    any: Any = option(default=None)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("a.toml", "[[rules.list]]\nport = 1\n[[rules.list]]\n# [[rules.list]]\nport = '1'\n", 5),
+        ("a.toml", '[rules]\nraw = """\n[rules]\nlist = 1\n"""\nlist = [\n  {port = 1},\n  {port = "1"},\n]\n', 8),
+        ("a.toml", "rules.list = [\n  { port = 1 },\n\n  { prot = 1 },\n]\n", 4),
+        ("a.json", '{"rules": {"list": [\n{"port": 1},\n{\n"port": "1"}]}}', 4),
+        ("a.json", '{"rules": {"raw": "a\\"{[,\\n", "list": [{"port": 1},\n{"prot": 1}]}}', 2),
+    ],
+)
+def test_places_inside_lists(tmp_path: Path, name: str, text: str, line: int) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(MicrosError) as caught:
+        evaluate([Rules, path]).check()
+    assert [where.line for where in caught.value.places] == [line]
+
+
+def test_values_without_a_type_are_plain(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text("[rules]\nraw = {a = [{b = 1}]}\nany = [{c = {d = 2}}]\n")
+    config = evaluate([Rules, path]).config
+    assert plain(config[Rules].raw) == {"a": [{"b": 1}]}
+    assert plain(config[Rules].any) == [{"c": {"d": 2}}]
+
+
+def test_a_schema_named_for_the_editor_is_no_option(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"$schema": "micros.schema.json", "net": {"host_name": "x"}}')
+    assert evaluate([Net, path]).config[Net].host_name == "x"

@@ -20,6 +20,7 @@ from micros.lang import (
     Range,
     Record,
     after,
+    as_root,
     before,
     check,
     default,
@@ -181,7 +182,7 @@ def test_assertions_are_reported_together_and_warnings_kept() -> None:
 
 def test_unknown_names_in_calls_and_data() -> None:
     with pytest.raises(MicrosError) as caught:
-        Sshd(prot=1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+        evaluate([*BASE, Sshd(prot=1)]).check()  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     assert caught.value.kind is Kind.UNKNOWN_OPTION
     assert "services.sshd.port" in caught.value.problems[0].hint
     with pytest.raises(MicrosError) as caught:
@@ -243,3 +244,19 @@ def test_documentation_and_explanation() -> None:
     assert told["value"] == "6"
     assert [one["priority"] for one in told["definitions"]] == [100, 1000, 1500]
     assert [one["wins"] for one in told["definitions"]] == [True, False, False]
+
+
+def test_keys_of_mappings_have_their_own_lines() -> None:
+    here = line()
+    modules = [as_root({"services": {"sshd": {"port": 1}}}), as_root(
+        {"services": {
+            "sshd": {
+                "port": 2,
+            },
+        }},
+    )]  # fmt: skip
+    made_elsewhere = {"services": {"sshd": {"port": 3}}}
+    modules.append(as_root(made_elsewhere))
+    with pytest.raises(MicrosError) as caught:
+        evaluate([*BASE, *modules]).config.get("services.sshd.port")
+    assert [where.line - here for where in caught.value.places] == [1, 4, 9]

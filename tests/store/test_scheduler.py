@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,9 +16,10 @@ import pytest
 
 from micros.base.digest import Digest
 from micros.base.errors import Kind, MicrosError
+from micros.store import step
 from micros.store.keeping import collect, verify
 from micros.store.scheduler import Scheduler
-from micros.store.step import Step, code_digest, step_key
+from micros.store.step import Step, step_key
 from micros.store.store import Store
 
 if TYPE_CHECKING:
@@ -80,7 +82,27 @@ def test_an_edit_that_keeps_size_and_time_changes_the_key(tmp_path: Path, monkey
         line = [sys.executable, "-c", program + "print(c('edited_program'))", str(tmp_path)]
         found.add(subprocess.run(line, capture_output=True, check=True).stdout)
     assert len(found) == 2
-    assert code_digest("micros.formats.tar") == code_digest("micros.formats.ar")
+
+
+def test_an_edit_of_what_a_program_imports_changes_its_key_and_no_other(tmp_path: Path) -> None:
+    shutil.copytree(Path(step.__file__).parents[1], tmp_path / "micros", ignore=shutil.ignore_patterns("__pycache__"))
+    programs = ("micros.formats.squashfs", "micros.formats.cpio", "micros.debian.slim", "micros.formats.kmod")
+    ask = f"from micros.store.step import code_digest as c; print(*map(c, {programs}))"
+
+    def keys() -> list[bytes]:
+        return subprocess.run([sys.executable, "-c", ask], cwd=tmp_path, capture_output=True, check=True).stdout.split()
+
+    def changed_by(name: str) -> set[str]:
+        before = keys()
+        with (tmp_path / "micros" / name).open("a") as stream:
+            stream.write("# edited\n")
+        return {program for program, old, new in zip(programs, before, keys(), strict=True) if old != new}
+
+    assert changed_by("formats/squashfs_inodes.py") == {"micros.formats.squashfs"}
+    assert changed_by("formats/compress.py") == {"micros.formats.squashfs", "micros.formats.cpio"}
+    assert changed_by("debian/runtime.toml") == {"micros.debian.slim"}
+    assert changed_by("debian/lock.py") == set()
+    assert changed_by("base/tree.py") == set(programs)
 
 
 @pytest.mark.parametrize(

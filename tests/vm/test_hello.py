@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -42,10 +43,20 @@ def test_hello_without_a_terminal_shows_its_log_to_the_login_prompt(micros: Comm
     assert done.status == 0, done.err
     assert "Hello from MicrOS!" in done.out
     assert "hello login:" in done.out
-    assert "boot to login" in done.err
+    assert "times: evaluate" in done.err
+    if "said nothing under it" in done.err:
+        assert "no kernel spoke under it when it was last tried" in micros("run", "hello.py").err
 
 
 def test_a_failing_command_gives_its_status(micros: Command) -> None:
     shutil.copy(HELLO, micros.directory)
     done = micros("run", "hello.py", "-c", "echo one; exit 7")
     assert (done.status, done.out) == (7, "one\n")
+
+
+def test_a_kernel_that_dies_before_user_space_is_named_and_tried_once_more(micros: Command) -> None:
+    micros.write("small.toml", 'boot.kernel_params = ["mem=24M"]\n')
+    done = micros("run", "small.toml", "--json")
+    assert (done.status, json.loads(done.out.splitlines()[-1])["errors"][0]["kind"]) == (1, "early-panic")
+    assert done.err.count("panicked before user space") == 2
+    assert "booting once more" in done.err

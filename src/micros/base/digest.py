@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import BinaryIO, NewType
+from typing import TYPE_CHECKING, NewType
+
+if TYPE_CHECKING:
+    from io import BufferedIOBase
 
 Digest = NewType("Digest", str)
 """64 lower-case hexadecimal digits."""
@@ -17,11 +20,12 @@ def digest_of(data: bytes | bytearray | memoryview) -> Digest:
     return Digest(hashlib.sha256(data).hexdigest())
 
 
-def digest_of_stream(stream: BinaryIO) -> Digest:
+def digest_of_stream(stream: BufferedIOBase) -> Digest:
     """The digest of what is left to read of a stream."""
     hasher = hashlib.sha256()
-    while chunk := stream.read(CHUNK_BYTES):
-        hasher.update(chunk)
+    buffer = memoryview(bytearray(CHUNK_BYTES))
+    while count := stream.readinto(buffer):
+        hasher.update(buffer[:count])
     return Digest(hasher.hexdigest())
 
 

@@ -5,6 +5,7 @@ Tests assert kinds and places; the words may change. Whoever finds several indep
 
 from __future__ import annotations
 
+import linecache
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -36,6 +37,9 @@ class Kind(StrEnum):
     # files and commands of the user
     BAD_FILE = "bad-file"
     USAGE = "usage"
+    # this machine
+    SYSTEM = "system"
+    NO_MEMORY = "no-memory"
     # the archive
     NO_MIRROR = "no-mirror"
     BAD_SIGNATURE = "bad-signature"
@@ -69,11 +73,12 @@ class Kind(StrEnum):
     QEMU = "qemu"
     TIMEOUT = "timeout"
     BOOT_FAILED = "boot-failed"
+    EARLY_PANIC = "early-panic"
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One line under a headline: a place, a text, or both."""
+    """One line under a headline: a place, a text, or both. A place without a text shows its line of the source."""
 
     where: Where | None
     text: str = ""
@@ -81,7 +86,8 @@ class Note:
     def __str__(self) -> str:
         if self.where is None:
             return self.text
-        return f"{self.where!s:<24} {self.text}".rstrip()
+        text = self.text or linecache.getline(self.where.file, self.where.line).strip()
+        return f"{self.where!s:<24} {text}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ Entries carry no time: a writer gives all of them the same one. Hard links are e
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from micros.base.digest import Digest, digest_of
@@ -100,6 +100,10 @@ class Tree(Mapping[str, Entry]):
     def __len__(self) -> int:
         return len(self._entries)
 
+    def items(self) -> ItemsView[str, Entry]:
+        """Path and entry of each entry, in order."""
+        return self._entries.items()  # the inherited view asks for one entry after the other
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Tree) and list(self.items()) == list(other.items())
 
@@ -117,7 +121,11 @@ class Tree(Mapping[str, Entry]):
     def manifest(self) -> bytes:
         """The tree as canonical JSON, one array an entry: `[path, type, ...fields]`. Equal trees, equal bytes."""
         if self._manifest is None:
-            rows = [_row(path, entry) for path, entry in self._entries.items()]
+            letters = _LETTERS
+            rows = [
+                (path, letters[type(entry)], *entry) if entry[-1].__class__ is int or not entry[-1] else _row(path, entry)
+                for path, entry in self._entries.items()
+            ]
             self._manifest = json.dumps(rows, separators=(",", ":")).encode("ascii")
         return self._manifest
 
@@ -157,6 +165,16 @@ class Tree(Mapping[str, Entry]):
         start = prefix + "/"
         return Tree({path[len(start) :]: entry for path, entry in self._entries.items() if path.startswith(start)})
 
+    def only(self, keep: Callable[[str, Entry], bool]) -> Tree:
+        """The entries that pass, and the directories above them."""
+        chosen = {path for path, entry in self._entries.items() if keep(path, entry)}
+        for path in list(chosen):
+            parent = path.rpartition("/")[0]
+            while parent and parent not in chosen:
+                chosen.add(parent)
+                parent = parent.rpartition("/")[0]
+        return Tree({path: entry for path, entry in self._entries.items() if path in chosen})
+
     def over(self, base: Tree) -> Tree:
         """Both trees, this one's entries winning. A directory that hides another entry, or is hidden, is a clash."""
         merged = dict(base.items())
@@ -165,7 +183,7 @@ class Tree(Mapping[str, Entry]):
             if old is not None and isinstance(old, Directory) != isinstance(entry, Directory):
                 raise error(Kind.CLASH, f"/{path} is a directory in one tree and something else in the other")
             merged[path] = entry
-        return Tree(_completed(merged))
+        return Tree(_sorted(merged))
 
 
 def union(trees: Iterable[tuple[str, Tree]]) -> Tree:
@@ -179,8 +197,10 @@ def union(trees: Iterable[tuple[str, Tree]]) -> Tree:
     problems: list[Problem] = []
     for owner, tree in trees:
         for path, entry in tree.items():
-            old = merged.get(path)
-            if old is None or (old == _DIRECTORY and isinstance(entry, Directory)):
+            old = merged.setdefault(path, entry)
+            if old is entry:
+                owners[path] = owner
+            elif old == _DIRECTORY and isinstance(entry, Directory):
                 merged[path] = entry
                 owners[path] = owner
             elif old != entry and not (entry == _DIRECTORY and isinstance(old, Directory)):
@@ -189,7 +209,7 @@ def union(trees: Iterable[tuple[str, Tree]]) -> Tree:
                 problems.append(Problem(Kind.CLASH, f"{owners[path]} and {owner} both own /{path}", notes, hint))
     if problems:
         raise MicrosError(*problems)
-    return Tree(_completed(merged))
+    return Tree(_sorted(merged))  # complete, as every part is, and no directory gave way to anything else
 
 
 def check_path(path: str) -> None:
@@ -201,6 +221,10 @@ def check_path(path: str) -> None:
         raise error(Kind.BAD_TREE, f"the path {path[:60]!r}... is longer than 4095 bytes")
     if len(path) > 60 and any(len(part.encode("utf-8", "surrogateescape")) > 255 for part in parts):
         raise error(Kind.BAD_TREE, f"a name in {path[:60]!r}... is longer than 255 bytes")
+
+
+def _sorted(entries: dict[str, Entry]) -> dict[str, Entry]:
+    return {path: entries[path] for path in sorted(entries)}
 
 
 def _completed(entries: dict[str, Entry]) -> dict[str, Entry]:
@@ -217,7 +241,7 @@ def _completed(entries: dict[str, Entry]) -> dict[str, Entry]:
             elif not isinstance(entry, Directory):
                 raise error(Kind.BAD_TREE, f"/{path} lies below /{parent}, which is not a directory")
             parent = parent.rpartition("/")[0]
-    return dict(sorted((entries | missing).items()))
+    return _sorted(entries | missing)
 
 
 _TYPES: dict[str, Callable[..., Entry]] = {
@@ -229,8 +253,7 @@ _TYPES: dict[str, Callable[..., Entry]] = {
 _LETTERS: dict[object, str] = {kind: letter for letter, kind in _TYPES.items()}
 
 
-def _row(path: str, entry: Entry) -> list[object]:
-    fields: list[object] = list(entry)
-    if isinstance(entry, File | Directory):
-        fields[-1] = [[name, value.hex()] for name, value in entry.xattrs]
-    return [path, _LETTERS[type(entry)], *fields]
+def _row(path: str, entry: Entry) -> tuple[object, ...]:
+    """The manifest's row of an entry with extended attributes."""
+    assert isinstance(entry, File | Directory)
+    return path, _LETTERS[type(entry)], *entry[:-1], [[name, value.hex()] for name, value in entry.xattrs]

@@ -1,57 +1,105 @@
-"""The command `micros`: one file per verb. Results go to standard output, everything for people to standard error."""
+"""The command `micros`: one file per verb. Results go to standard output, everything for people to standard error.
+
+A verb is a file of this folder whose docstring begins with the words of its command line:
+
+    \"\"\"`micros eval FILE PATH`: the value of an option.\"\"\"
+
+and which has `options(parser)`, its arguments, and `run(arguments)`, which gives the exit status. What stands after the
+colon is its help. Only the chosen verb's file is imported: commands start fast.
+"""
 
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import json
 import os
+import re
+import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from micros.base.errors import Kind, MicrosError
+from micros.base.errors import Kind, MicrosError, error
+from micros.base.where import relative
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-VERBS = {
-    "build": "build a system's artefacts",
-    "run": "build a system and boot it in QEMU",
-    "eval": "print the value of an option",
-    "lock": "make or move the lock file",
-    "gc": "remove from the store what nothing needs",
-    "store": "check the store",
-}
+_HEAD = re.compile(r'"""`micros ([a-z-]+)[^`]*`: (.+?)\.?(?:""")?$')
+
+
+def verbs(folder: Path = Path(__file__).parent) -> dict[str, str]:
+    """What can be said after `micros`, and its help: read from the first lines of files, without importing any."""
+    found = {}
+    for path in sorted(folder.glob("*.py")):
+        with path.open(encoding="utf-8") as file:
+            head = _HEAD.match(file.readline())
+        if head and head[1] == path.stem:
+            found[head[1]] = head[2]
+    return found
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command: 0 if it worked, 1 with an error on standard error, 2 for a wrong command line."""
+    # Nearly all that a command makes lives to its end: looking for garbage among it would be a tenth of a build.
+    gc.set_threshold(100_000)
     arguments = _parser(list(sys.argv[1:] if argv is None else argv))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stopped)
     try:
         status: int = importlib.import_module(f"micros.cli.{arguments.verb}").run(arguments)
     except MicrosError as problem:
         _report(problem, as_json=arguments.json)
         return 2 if problem.kind == Kind.USAGE else 1
+    except (MemoryError, RuntimeError) as problem:
+        if isinstance(problem, RuntimeError) and "start new thread" not in str(problem):
+            raise  # ours, with a traceback to report
+        hint = "end other programs, or raise the limit (ulimit -v)"
+        _report(error(Kind.NO_MEMORY, "this machine has not enough memory left", hint=hint), as_json=arguments.json)
+        return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as problem:
+        # What no part of the program expects: the system's own words, and what they are about.
+        about = f": {os.fsdecode(problem.filename)}" if isinstance(problem.filename, str | bytes) else ""
+        reason = problem.strerror or str(problem)
+        _report(error(Kind.SYSTEM, f"the system refuses: {reason}{about}"), as_json=arguments.json)
+        return 1
     return status
+
+
+def _stopped(number: int, _frame: object) -> None:
+    """End as after an error, so that a guest does not outlive us and the terminal is as it was."""
+    raise SystemExit(128 + number)
 
 
 def _parser(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="micros", description="Microscopic Linux systems from a page of typed Python.")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
-    chosen = next((word for word in argv if word in VERBS), None)
-    for verb, text in VERBS.items():
-        sub = verbs.add_parser(verb, help=text, description=text.capitalize() + ".")
-        # Only the chosen verb's module is imported: commands start fast.
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    commands = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    known = verbs()
+    chosen = next((word for word in argv if word in known), None)
+    for verb, text in known.items():
+        sub = commands.add_parser(verb, help=text, description=text[0].upper() + text[1:] + ".")
         if verb == chosen:
             importlib.import_module(f"micros.cli.{verb}").options(sub)
             common(sub)
     return parser.parse_args(argv)
+
+
+class _Version(argparse.Action):
+    """Print the installed version; asked for here only, since finding it takes a while."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        parser.exit(message=f"micros {version('micros-linux')}\n")
 
 
 def common(parser: argparse.ArgumentParser) -> None:
@@ -67,12 +115,13 @@ def common(parser: argparse.ArgumentParser) -> None:
 
 
 def _report(problem: MicrosError, *, as_json: bool) -> None:
+    """Errors for people on standard error; as JSON on standard output too, with kinds and places."""
     if as_json:
         records = [
             {
                 "kind": item.kind,
                 "message": item.message,
-                "places": [{"file": where.file, "line": where.line} for where in item.places],
+                "places": [{"file": relative(where.file), "line": where.line} for where in item.places],
                 "notes": [str(note) for note in item.notes],
                 "hint": item.hint,
             }
@@ -80,4 +129,5 @@ def _report(problem: MicrosError, *, as_json: bool) -> None:
         ]
         print(json.dumps({"errors": records}))
     for item in problem.problems:
-        print(f"error: {item}", file=sys.stderr)
+        text = f"error: {item}"
+        print(json.dumps({"event": "message", "text": text}, ensure_ascii=False) if as_json else text, file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -9,9 +10,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from micros.base.errors import Kind, error
+from micros.base.errors import Kind, MicrosError, error
 from micros.base.units import human_bytes
-from micros.cli.loading import builder
+from micros.cli.loading import builder, loaded
 from micros.cli.session import session
 from micros.store.keeping import pin
 
@@ -19,17 +20,9 @@ if TYPE_CHECKING:
     import argparse
 
     from micros.cli.session import Session
-    from micros.plan import Artefacts, Builder
+    from micros.plan.builder import Artefacts, Builder
+    from micros.system import MicrosSystem
 
-TARGETS = {
-    "dist": "kernel, initrd, root.squashfs, cmdline and manifest.json",
-    "kernel": "the kernel's image",
-    "initrd": "the initial RAM file system",
-    "squashfs": "the root file system",
-    "cmdline": "the kernel's command line",
-    "manifest": "every package with version, digest and size",
-}
-_FILES = {"squashfs": "root.squashfs", "manifest": "manifest.json"}
 LARGEST = 10
 
 
@@ -44,24 +37,31 @@ def options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Build, and say what came out."""
     if arguments.list:
-        print(json.dumps(TARGETS) if arguments.json else "\n".join(f"{name:<10} {text}" for name, text in TARGETS.items()))
+        found = targets(loaded(arguments)[0])
+        width = max(map(len, found))
+        print(json.dumps(found) if arguments.json else "\n".join(f"{name:<{width}}  {text}" for name, text in found.items()))
         return 0
-    if arguments.target not in TARGETS:
-        raise error(Kind.USAGE, f"there is no target {arguments.target!r}", hint=f"one of {', '.join(TARGETS)}")
     output = Path(arguments.output)
     _check_output(output)
     with session(arguments) as current:
-        plan = builder(current, arguments)
-        artefacts = built(current, plan)
+        artefacts = built(current, builder(current, arguments, target=arguments.target))
         with current.phase("write"):
-            names = list(artefacts.files) if arguments.target == "dist" else [str(_FILES.get(arguments.target, arguments.target))]
-            write_result(current, artefacts, names, output)
+            write_result(current, artefacts, output)
         summary(current, artefacts)
     if arguments.json:
-        print(json.dumps({"output": str(output), "artefacts": {name: artefacts.files[name] for name in names}}))
+        print(json.dumps({"output": str(output), "artefacts": artefacts.files}))
     else:
         print(output)
     return 0
+
+
+def targets(described: MicrosSystem) -> dict[str, str]:
+    """What can be built, with the description of its option: every artefact below `system.build`."""
+    from micros.modules.system import Artefact
+
+    options = described.options["system"]["build"]
+    values = described.config.system.build
+    return {name: options[name].option.get("description", "") for name in values if isinstance(values[name], Artefact)}
 
 
 def built(current: Session, plan: Builder) -> Artefacts:
@@ -70,46 +70,64 @@ def built(current: Session, plan: Builder) -> Artefacts:
         artefacts = plan.build()
         if plan.save_lock():
             current.say("wrote micros.lock beside the system's file: keep it in version control")
+    if unmet := plan.unmet():
+        current.say(f"note: no package gives {', '.join(unmet)}")
     return artefacts
 
 
 def _check_output(output: Path) -> None:
-    if output.exists() and not (output / ".micros").exists():
+    if os.path.lexists(output) and not os.path.exists(output / ".micros"):
         raise error(Kind.USAGE, f"{output} exists and is no result of micros", hint="choose another directory with -o")
 
 
-def write_result(current: Session, artefacts: Artefacts, names: list[str], output: Path) -> None:
+def write_result(current: Session, artefacts: Artefacts, output: Path) -> None:
     """A directory with copies of the artefacts, complete or not there; what it needs is pinned."""
-    state = json.dumps({name: artefacts.files[name] for name in names}, sort_keys=True)
+    state = json.dumps(artefacts.files, sort_keys=True)
     marker = output / ".micros"
-    if marker.exists() and marker.read_text() == state and all((output / name).exists() for name in names):
-        pin(current.store, output, [*artefacts.files.values(), *artefacts.kept])
-        return
+    if not (marker.exists() and marker.read_text() == state and all((output / name).exists() for name in artefacts.files)):
+        sources = {name: current.store.path(digest) for name, digest in artefacts.files.items()}
+        try:
+            _replace(output, sources, state)
+        except OSError as problem:
+            raise _not_written(output, problem, sum(source.stat().st_size for source in sources.values())) from None
+    pin(current.store, output, [*artefacts.files.values(), *artefacts.kept])
+
+
+def _replace(output: Path, sources: dict[str, Path], state: str) -> None:
+    output.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
-        for name in names:
-            shutil.copyfile(current.store.path(artefacts.files[name]), fresh / name)
+        for name, source in sources.items():
+            shutil.copyfile(source, fresh / name)
         (fresh / ".micros").write_text(state)
         os.chmod(fresh, 0o755)
         if output.exists():
             shutil.rmtree(output)
         os.rename(fresh, output)
-    except OSError as problem:
-        raise error(Kind.NO_SPACE if problem.errno == 28 else Kind.BAD_FILE,
-                    f"cannot write {output}: {problem.strerror}", hint="choose another directory with -o") from None  # fmt: skip
-    pin(current.store, output, [*artefacts.files.values(), *artefacts.kept])
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+
+
+def _not_written(output: Path, problem: OSError, needed: int) -> MicrosError:
+    hint = "choose another directory with -o"
+    if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return error(Kind.BAD_FILE, f"cannot write {output}: {problem.strerror}", hint=hint)
+    free = shutil.disk_usage(output.parent).free
+    notes = [f"needed: {human_bytes(needed)}", f"free: {human_bytes(free)}"]
+    return error(Kind.NO_SPACE, f"cannot write {output}: its file system is full", notes=notes, hint=hint)
 
 
 def summary(current: Session, artefacts: Artefacts) -> None:
-    """Sizes, the largest packages, times."""
-    manifest = json.loads(current.store.read(artefacts.files["manifest.json"]))
-    sizes = {name: record["bytes"] for name, record in manifest["artefacts"].items()}
-    small = sizes["initrd"] + sizes["root.squashfs"]
-    parts = ", ".join(f"{name} {human_bytes(sizes[name])}" for name in ("kernel", "initrd", "root.squashfs"))
-    current.say(f"{manifest['system']} for {manifest['machine']}: {parts}; without the kernel {human_bytes(small)}")
-    root = [record for record in manifest["packages"] if record["part"] == "root"]
-    largest = sorted((r for r in root if not r["name"].startswith("linux-image")), key=lambda r: -r["installed_bytes"])
-    names = [f"{r['name']} {human_bytes(r['installed_bytes'])}" for r in largest[:LARGEST] if r["installed_bytes"]]
-    current.say(f"largest packages, as installed: {', '.join(names)}")
+    """Sizes, the largest packages where the artefact lists them, times."""
+    sizes = {name: current.store.path(digest).stat().st_size for name, digest in artefacts.files.items()}
+    parts = ", ".join(f"{name} {human_bytes(size)}" for name, size in sizes.items())
+    small = sum(sizes.get(name, 0) for name in ("initrd", "root.squashfs"))
+    current.say(parts + (f"; without the kernel {human_bytes(small)}" if "kernel" in sizes and small else ""))
+    if "manifest.json" in artefacts.files:
+        manifest = json.loads(current.store.read(artefacts.files["manifest.json"]))
+        root = [record for record in manifest["packages"] if record["part"] == "root"]
+        largest = sorted((r for r in root if not r["name"].startswith("linux-image")), key=lambda r: -r["installed_bytes"])
+        names = [f"{r['name']} {human_bytes(r['installed_bytes'])}" for r in largest[:LARGEST] if r["installed_bytes"]]
+        current.say(f"largest packages, as installed: {', '.join(names)}")
     current.say(f"times: {current.times()}")

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from micros.base.units import human_bytes
-from micros.cli.session import open_store
+from micros.cli.session import not_negative, open_store
 from micros.store.keeping import KEEP_DAYS, collect
 
 if TYPE_CHECKING:
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 def options(parser: argparse.ArgumentParser) -> None:
     """This verb's arguments."""
     parser.add_argument(
-        "--keep-days", type=float, default=KEEP_DAYS, metavar="N", help=f"keep what was used in the last N days ({KEEP_DAYS})"
+        "--keep-days",
+        type=not_negative,
+        default=KEEP_DAYS,
+        metavar="N",
+        help=f"keep what was used in the last N days ({KEEP_DAYS})",
     )
 
 

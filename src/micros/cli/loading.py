@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from micros.lang import setting
-from micros.plan import Builder
+from micros.plan.builder import Builder
 from micros.system import MicrosSystem, load
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from micros.cli.session import Session
+    from micros.lang import Evaluation
 
 
 def loaded(arguments: argparse.Namespace, extra: Sequence[Any] = ()) -> tuple[MicrosSystem, Path]:
@@ -21,11 +22,18 @@ def loaded(arguments: argparse.Namespace, extra: Sequence[Any] = ()) -> tuple[Mi
     return load(arguments.file, [*(setting(text) for text in arguments.set), *extra])
 
 
-def builder(current: Session, arguments: argparse.Namespace, extra: Sequence[Any] = ()) -> Builder:
-    """The system's builder; its lock lies beside the user's file."""
+def builder(current: Session, arguments: argparse.Namespace, extra: Sequence[Any] = (), *, target: str = "dist") -> Builder:
+    """The builder of one artefact of the system; its lock lies beside the user's file."""
     with current.phase("evaluate"):
         described, path = loaded(arguments, extra)
-        plan = described.plan()
+        plan = described.plan(target)
         for warning in described.evaluation.warnings:
             current.say(f"warning: {warning}")
     return Builder(plan, current.scheduler, path.parent / "micros.lock", current.settings)
+
+
+def evaluation_of(arguments: argparse.Namespace) -> Evaluation:
+    """The evaluation of `--file`'s system, or of MicrOS's own modules alone."""
+    if arguments.file:
+        return loaded(arguments)[0].evaluation
+    return MicrosSystem([setting(text) for text in arguments.set]).evaluation

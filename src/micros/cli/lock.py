@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     with session(arguments) as current:
         plan = builder(current, arguments)
         before = plan.versions()
-        plan.closures(update=arguments.update)
+        plan.pin(update=arguments.update)
         changed = plan.save_lock()
         after = plan.versions()
     moves = {

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from micros.base.errors import Kind, MicrosError
 from micros.cli.build import built, summary
 from micros.cli.loading import builder
-from micros.cli.session import is_terminal, session
+from micros.cli.session import not_negative, session
 from micros.debian.tools import Toolbox
-from micros.run.qemu import Guest
-from micros.run.vm import Vm, interactive
+from micros.run import terminal
+from micros.run.qemu import Emulator, Guest
+from micros.run.vm import Vm
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from micros.cli.session import Session
-    from micros.plan import Artefacts, Builder
+    from micros.plan.builder import Artefacts, Builder
 
-LOGIN_PROMPT = b" login:"
+_BOOT = "boot"
+"""The phase from QEMU's start until the system is up."""
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     """This verb's arguments."""
     parser.add_argument("file", metavar="FILE", help="file that describes the system, or FILE:name")
-    parser.add_argument("--timeout", type=float, metavar="SECONDS", default=120.0, help="how long a boot may take (120)")
+    parser.add_argument("--timeout", type=not_negative, metavar="SECONDS", default=120.0, help="how long a boot may take (120)")
     parser.add_argument("-c", "--command", metavar="COMMAND", help="run this in the guest as root, print its output, power off")
 
 
@@ -40,15 +45,24 @@ def run(arguments: argparse.Namespace) -> int:
         summary(current, artefacts)
         guest = _guest(current, plan, artefacts)
         with tempfile.TemporaryDirectory(prefix="micros-") as name:
-            qemu = _qemu(current, guest, Path(name))
+            emulator = _emulator(current, guest, Path(name))
+            ready = plan.plan.ready_text.encode()
             if arguments.command is not None:
-                return _command(guest, qemu, Path(name), arguments)
-            if is_terminal():
-                with current.phase("guest"):
-                    status = interactive(guest, qemu)
-                current.say(f"times: {current.times()}")
-                return status
-            return _to_prompt(current, guest, qemu, Path(name), arguments.timeout)
+                return _repeated(current, lambda: _command(guest, emulator, arguments))
+            if terminal.is_terminal():
+                return _interactive(current, guest, emulator, ready)
+            return _repeated(current, lambda: _to_prompt(current, guest, emulator, ready, arguments.timeout))
+
+
+def _repeated(current: Session, boot: Callable[[], int]) -> int:
+    """Boot, and once more where the kernel died before user space: under emulation that happens by itself, rarely."""
+    try:
+        return boot()
+    except MicrosError as problem:
+        if problem.kind != Kind.EARLY_PANIC:
+            raise
+        current.say(f"{problem}\nbooting once more")
+    return boot()
 
 
 def _guest(current: Session, plan: Builder, artefacts: Artefacts) -> Guest:
@@ -74,12 +88,17 @@ PACKAGES = {
 """Debian's package of each emulator."""
 
 
-def _qemu(current: Session, guest: Guest, directory: Path) -> list[str]:
+def _emulator(current: Session, guest: Guest, directory: Path) -> Emulator:
     """How to start QEMU: the host's if there is one, else the archive's, isolated."""
     program = guest.machine.qemu
     found = shutil.which(program)
-    if found is not None:
-        return [found]
+    argv = [found] if found is not None else _brought(current, guest, directory)
+    return Emulator(tuple(argv), directory, current.store.root / "kvm-is-dead")
+
+
+def _brought(current: Session, guest: Guest, directory: Path) -> list[str]:
+    """The archive's QEMU, run isolated."""
+    program = guest.machine.qemu
     current.say(f"this host has no {program}: bringing it from the archive")
     toolbox = Toolbox(current.scheduler, current.settings)
     with current.phase("bring QEMU"):
@@ -95,29 +114,39 @@ def _qemu(current: Session, guest: Guest, directory: Path) -> list[str]:
     )
 
 
-def _to_prompt(current: Session, guest: Guest, qemu: list[str], directory: Path, timeout: float) -> int:
-    """Without a terminal: boot, show the log up to the login prompt, stop."""
+def _interactive(current: Session, guest: Guest, emulator: Emulator, ready: bytes) -> int:
+    """Give the guest this terminal until it powers off or the user leaves; QEMU's exit status."""
 
     def show(data: bytes) -> None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        terminal.show(data)
+        if _BOOT not in current.phases and ready in vm.log:
+            current.phases[_BOOT] = vm.seconds
 
-    with Vm(guest, qemu, directory, echo=show) as vm:
+    vm = Vm(guest, emulator, echo=show, keyboard=0)
+    current.say(f"booting with {vm.accelerator} ({vm.reason}); `poweroff` in the guest ends it, Ctrl-A X leaves QEMU at once")
+    with current.phase("guest"), vm, terminal.raw(0):
+        status = vm.wait_for_end(timeout=math.inf)
+    current.say(f"\ntimes: {current.times()}")
+    return status
+
+
+def _to_prompt(current: Session, guest: Guest, emulator: Emulator, ready: bytes, timeout: float) -> int:
+    """Without a terminal: boot, show the log until the system is up, stop."""
+    with Vm(guest, emulator, echo=terminal.show) as vm:
         current.say(f"booting with {vm.accelerator} ({vm.reason})")
-        vm.wait_for_console(LOGIN_PROMPT, timeout=timeout)
-        current.phases["boot to login"] = vm.seconds
+        vm.wait_for_console(ready, timeout=timeout)
+        current.phases[_BOOT] = vm.seconds
     current.say(f"\ntimes: {current.times()}")
     return 0
 
 
-def _command(guest: Guest, qemu: list[str], directory: Path, arguments: argparse.Namespace) -> int:
+def _command(guest: Guest, emulator: Emulator, arguments: argparse.Namespace) -> int:
     """Run one command in the guest: its output on standard output, its exit status as ours."""
     echo = (lambda data: sys.stderr.buffer.write(data)) if arguments.verbose else None
-    with Vm(guest, qemu, directory, echo=echo) as vm:
+    with Vm(guest, emulator, echo=echo) as vm:
         vm.wait_for_agent(timeout=arguments.timeout)
         status, output = vm.run(arguments.command, timeout=arguments.timeout)
         sys.stdout.buffer.write(output)
         sys.stdout.buffer.flush()
-        vm.run("poweroff", timeout=arguments.timeout)
-        vm.wait_for_end(timeout=arguments.timeout)
+        vm.power_off(timeout=arguments.timeout)
     return status

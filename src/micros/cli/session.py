@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from micros.base.units import human_bytes
+from micros.cli.progress import progress_for
 from micros.debian.release import KEYS
 from micros.debian.universe import Settings
 from micros.store.keeping import using
@@ -20,6 +17,14 @@ from micros.store.store import Store, default_root
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
+
+
+def not_negative(text: str) -> float:
+    """A number of the command line: seconds, or days. What is not one, or has no end, is a wrong command line."""
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise ValueError(text)
+    return number
 
 
 def open_store(arguments: argparse.Namespace) -> Store:
@@ -32,19 +37,16 @@ class Session:
 
     def __init__(self, arguments: argparse.Namespace, store: Store) -> None:
         self.store = store
-        self.scheduler = Scheduler(store, self)
+        self.progress = progress_for(as_json=arguments.json, verbose=arguments.verbose)
+        self.scheduler = Scheduler(store, self.progress)
         self.settings = Settings(
             mirror=arguments.mirror,
             offline=arguments.offline,
             accept_expired=arguments.accept_expired,
             keyring=Path(arguments.keyring) if arguments.keyring else KEYS,
-            progress=self._downloaded,
+            watcher=self.progress,
         )
         self.phases: dict[str, float] = {}
-        self._verbose = arguments.verbose
-        self._bytes = 0
-        self._shown = 0.0
-        self._lock = threading.Lock()
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -55,29 +57,11 @@ class Session:
 
     def say(self, text: str) -> None:
         """A line for people."""
-        print(text, file=sys.stderr, flush=True)
-
-    def started(self, label: str) -> None:
-        """A step begins (observer of the scheduler)."""
-        if self._verbose:
-            self.say(f"  {label} ...")
-
-    def finished(self, label: str, seconds: float) -> None:
-        """A step has run (observer of the scheduler)."""
-        if self._verbose or seconds > 1:
-            self.say(f"  {label}: {seconds:.1f} s")
-
-    def _downloaded(self, count: int) -> None:
-        with self._lock:
-            self._bytes += count
-            now = time.monotonic()
-            if now - self._shown > 1:
-                self._shown = now
-                self.say(f"  downloaded {human_bytes(self._bytes)}")
+        self.progress.say(text)
 
     def times(self) -> str:
         """The phases with their seconds, for people."""
-        return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.phases.items())
+        return ", ".join(f"{name} {seconds:.2f} s" for name, seconds in self.phases.items())
 
 
 @contextlib.contextmanager
@@ -89,10 +73,6 @@ def session(arguments: argparse.Namespace) -> Iterator[Session]:
         with using(store):
             yield current
     finally:
+        current.progress.close()
         current.scheduler.close()
         store.close()
-
-
-def is_terminal() -> bool:
-    """Whether a person sits at both ends."""
-    return os.isatty(0) and os.isatty(1)

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from micros.base.digest import Digest
-from micros.base.errors import Kind, error
+from micros.base.errors import Kind, MicrosError, error
 from micros.debian.version import key, satisfies
 from micros.formats.deb import control_fields
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 INDEX_LIMIT_BYTES = 512 << 20
+"""An index unpacked; the largest, of all of main, has about a tenth of this."""
 _PACKAGE = re.compile(rb"^Package: (.+)$", re.MULTILINE)
 _PROVIDES = re.compile(rb"^Provides: (.+)$", re.MULTILINE)
 _TERM = re.compile(r"([a-z0-9][a-z0-9+.-]*)(?::(\w+))?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*([^\s)]+)\s*\))?")
@@ -67,6 +68,8 @@ class Offer:
     depends: str = ""
     conflicts: str = ""
     provides: str = ""
+    essential: bool = False
+    """Whether others may need it without saying so (policy 3.8)."""
 
     @cached_property
     def needs(self) -> list[list[Term]]:
@@ -83,6 +86,16 @@ class Offer:
         """Provides."""
         return [terms[0] for terms in parse_relations(self.provides)]
 
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Its own name and those it provides."""
+        return frozenset([self.name, *(term.name for term in self.gives)])
+
+    @cached_property
+    def refused_names(self) -> frozenset[str]:
+        """The names in Conflicts and Breaks."""
+        return frozenset(term.name for term in self.refuses)
+
     def meets(self, term: Term) -> bool:
         """Whether this package is, or provides, what a term asks for (policy 7.5: an unversioned Provides never meets
         a versioned relation)."""
@@ -98,6 +111,17 @@ class Offer:
         return False
 
 
+def unpacked(packed: bytes, suite: str) -> bytes:
+    """The text of a Packages.xz. Raises an error of kind `bad-index` for what is not one, or is larger than any can be."""
+    try:
+        text = lzma.LZMADecompressor(lzma.FORMAT_XZ).decompress(packed, INDEX_LIMIT_BYTES + 1)
+    except lzma.LZMAError as problem:
+        raise error(Kind.BAD_INDEX, f"the index of {suite} cannot be unpacked: {problem}") from None
+    if len(text) > INDEX_LIMIT_BYTES:
+        raise error(Kind.BAD_INDEX, f"the index of {suite} unpacks to more than {INDEX_LIMIT_BYTES} bytes")
+    return text
+
+
 class Index:
     """All that several suites offer for one architecture."""
 
@@ -109,7 +133,7 @@ class Index:
         self._providers: dict[str, list[str]] = {}
         self._parsed: dict[str, list[Offer]] = {}
         for suite, packed in parts:
-            text = lzma.decompress(packed)
+            text = unpacked(packed, suite)
             number = len(self._texts)
             self._texts.append((suite, text))
             starts: list[int] = []
@@ -137,6 +161,10 @@ class Index:
             self._parsed[name] = found
         return found
 
+    def providers(self, name: str) -> Sequence[str]:
+        """Names of the packages that have a version which provides a name."""
+        return self._providers.get(name, ())
+
     def meeting(self, term: Term) -> list[Offer]:
         """Packages that meet a term: the named one first, then those that provide it, by name; newest versions."""
         found = [offer for offer in self.offers(term.name) if offer.meets(term)][:1]
@@ -144,12 +172,12 @@ class Index:
             found += [offer for offer in self.offers(name)[:1] if name != term.name and offer.meets(term)]
         return found
 
-    def unknown(self, name: str, suites: Iterable[str]) -> Exception:
-        """The error for a package that is nowhere."""
+    def unknown(self, name: str, suites: Iterable[str], notes: Sequence[str] = ()) -> MicrosError:
+        """The error for a package that is nowhere; `notes` say what is known of other architectures."""
         near = difflib.get_close_matches(name, self._where, n=3, cutoff=0.75)
         hint = f"did you mean {', '.join(near)}?" if near else "look for its name in the archive's own search"
         where = f"{', '.join(suites)} for {self.architecture}"
-        return error(Kind.UNKNOWN_PACKAGE, f"there is no package {name!r} in {where}", hint=hint)
+        return error(Kind.UNKNOWN_PACKAGE, f"there is no package {name!r} in {where}", notes=notes, hint=hint)
 
     def _parse(self, number: int, start: int) -> Offer:
         suite, text = self._texts[number]
@@ -167,6 +195,7 @@ class Index:
                 depends=", ".join(fields[name] for name in ("Pre-Depends", "Depends") if name in fields),
                 conflicts=", ".join(fields[name] for name in ("Conflicts", "Breaks") if name in fields),
                 provides=fields.get("Provides", ""),
+                essential=fields.get("Essential") == "yes",
             )
         except (KeyError, ValueError) as problem:
             name = fields.get("Package", "?")

@@ -74,8 +74,8 @@ def _pins(part: dict[str, Any]) -> Pins:
         raise TypeError("requests")
     for name, record in part["packages"].items():
         _check(name, record, version=str, architecture=str, size=int, sha256=str, filename=str, suite=str, depends=str)
-        if not isinstance(record.get("provides", ""), str):
-            raise TypeError(f"{name}: provides")
+        if not isinstance(record.get("provides", ""), str) or not isinstance(record.get("essential", False), bool):
+            raise TypeError(f"{name}: provides or essential")
         packages[name] = Offer(
             name=name,
             version=record["version"],
@@ -86,6 +86,7 @@ def _pins(part: dict[str, Any]) -> Pins:
             suite=record["suite"],
             depends=record["depends"],
             provides=record.get("provides", ""),
+            essential=record.get("essential", False),
         )
     return Pins(dict(part["releases"]), tuple(part["requests"]), packages)
 
@@ -96,7 +97,7 @@ def lock_text(pins: dict[str, Pins]) -> str:
     for architecture, part in sorted(pins.items()):
         packages = {}
         for name, offer in sorted(part.packages.items()):
-            packages[name] = {
+            record: dict[str, Any] = {
                 "version": offer.version,
                 "architecture": offer.architecture,
                 "size": offer.size,
@@ -104,7 +105,12 @@ def lock_text(pins: dict[str, Pins]) -> str:
                 "filename": offer.filename,
                 "suite": offer.suite,
                 "depends": offer.depends,
-            } | ({"provides": offer.provides} if offer.provides else {})
+            }
+            if offer.provides:
+                record["provides"] = offer.provides
+            if offer.essential:
+                record["essential"] = True
+            packages[name] = record
         architectures[architecture] = {
             "releases": dict(sorted(part.releases.items())),
             "requests": sorted(part.requests),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,9 +41,9 @@ def candidates(mirror: str | None, *, sources: Path = Path("/etc/apt")) -> list[
     What the user names excludes what the host says. Raises an error of kind `no-mirror` where there is none.
     """
     if mirror:
-        return [Source(mirror.rstrip("/"), "--mirror")]
+        return [_named(mirror, "--mirror")]
     if named := os.environ.get("MICROS_MIRROR"):
-        return [Source(named.rstrip("/"), "MICROS_MIRROR")]
+        return [_named(named, "MICROS_MIRROR")]
     config = user_config()
     if config.is_file():
         try:
@@ -52,7 +53,7 @@ def candidates(mirror: str | None, *, sources: Path = Path("/etc/apt")) -> list[
         if "mirror" in settings:
             if not isinstance(settings["mirror"], str):
                 raise error(Kind.BAD_FILE, f"{config}: mirror is {settings['mirror']!r}, not a URL in quotes")
-            return [Source(settings["mirror"].rstrip("/"), str(config))]
+            return [_named(settings["mirror"], str(config))]
     found = list({source.url: source for source in _apt(sources)}.values())
     if not found:
         raise error(Kind.NO_MIRROR, "no mirror is known: this host has no apt sources with one",
@@ -60,10 +61,23 @@ def candidates(mirror: str | None, *, sources: Path = Path("/etc/apt")) -> list[
     return found
 
 
+def _named(url: str, origin: str) -> Source:
+    """A mirror that the user names. Raises an error of kind `usage` for what is no URL of a kind we can read."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        good = parts.scheme == "file" or (parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0)
+    except ValueError:
+        good = False
+    if not good or not url.isprintable() or " " in url:
+        hint = "write http://host/debian, https://host/debian or file:///directory"
+        raise error(Kind.USAGE, f"{origin} is {url!r}, which is no mirror's URL", hint=hint)
+    return Source(url.rstrip("/"), origin)
+
+
 def security_candidates(main: list[Source]) -> list[Source]:
     """Where the security suite may be: a named one, the host's own, the sibling `-security` of each mirror."""
     if named := os.environ.get("MICROS_SECURITY_MIRROR"):
-        return [Source(named.rstrip("/"), "MICROS_SECURITY_MIRROR")]
+        return [_named(named, "MICROS_SECURITY_MIRROR")]
     siblings = [Source(source.url + "-security", source.origin) for source in main if not source.url.endswith("-security")]
     return list(dict.fromkeys([*main, *siblings]))
 
@@ -75,6 +89,8 @@ def locate(suite: str, among: list[Source]) -> tuple[Source, bytes]:
         try:
             data = fetch_small(f"{source.url}/dists/{suite}/InRelease", limit=RELEASE_LIMIT_BYTES)
         except MicrosError as problem:
+            if problem.kind not in (Kind.DOWNLOAD, Kind.TOO_LARGE):
+                raise
             problems.append(problem)
         else:
             return source, data

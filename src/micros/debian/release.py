@@ -81,10 +81,31 @@ def _certificates(keyring: Path) -> list[Cert]:
 
     files = sorted(keyring.glob("*.gpg")) if keyring.is_dir() else [keyring]
     try:
-        return [certificate for file in files for certificate in Cert.split_bytes(file.read_bytes())]
+        found = [certificate for file in files for certificate in Cert.split_bytes(file.read_bytes())]
     except (OSError, RuntimeError) as problem:
-        reason = str(problem).partition("\n")[0]
+        reason = problem.strerror if isinstance(problem, OSError) else str(problem).partition("\n")[0]
         raise error(Kind.BAD_FILE, f"the keyring {keyring} cannot be used: {reason}") from None
+    if not found:
+        raise error(Kind.BAD_FILE, f"the keyring {keyring} holds no certificate", hint="a file, or a directory of *.gpg files")
+    return found
+
+
+def _expired(certificate: Cert) -> bool:
+    return certificate.expiration is not None and certificate.expiration.timestamp() < time.time()
+
+
+def _counts(certificate: Cert) -> bool:
+    """Whether what a certificate signs may be believed today."""
+    return not certificate.is_revoked and not _expired(certificate)
+
+
+def _described(certificate: Cert) -> str:
+    """A certificate's fingerprint, and why it counts no more."""
+    if certificate.is_revoked:
+        return f"{certificate.fingerprint} (revoked)"
+    if _expired(certificate):
+        return f"{certificate.fingerprint} (expired {certificate.expiration:%Y-%m-%d})"
+    return str(certificate.fingerprint)
 
 
 def _verified(data: bytes, url: str, keyring: Path) -> tuple[str, tuple[str, ...]]:
@@ -92,27 +113,29 @@ def _verified(data: bytes, url: str, keyring: Path) -> tuple[str, tuple[str, ...
     from pysequoia import verify as verify_message
 
     certificates = _certificates(keyring)
+    if all(_expired(certificate) for certificate in certificates):
+        raise _clock(time.time(), f"when all certificates of {keyring} have expired")
     asked: list[str] = []
 
     def lookup(ids: list[str]) -> list[Cert]:
         asked.extend(ids)
         return certificates
 
+    def refused(reason: str) -> MicrosError:
+        notes = [url, f"keys it names: {', '.join(asked) or 'none'}"]
+        notes.append(f"trusted, by {keyring}: {', '.join(map(_described, certificates))}")
+        return error(Kind.BAD_SIGNATURE, f"the release file has no valid signature of the archive: {reason}", notes=notes,
+                     hint="do not use this mirror; say --mirror for another")  # fmt: skip
+
     try:
         message = verify_message(data, lookup)
     except RuntimeError as problem:
-        ends = [certificate.expiration for certificate in certificates]
-        if ends and all(end is not None and end.timestamp() < time.time() for end in ends):
-            raise _clock(time.time(), "when all trusted certificates have expired") from None
-        reason = str(problem).partition("\n")[0]
-        notes = [url, f"keys it names: {', '.join(asked) or 'none'}"]
-        notes.append(f"trusted: {', '.join(certificate.fingerprint for certificate in certificates)}")
-        raise error(Kind.BAD_SIGNATURE, f"the release file has no valid signature of the archive: {reason}", notes=notes,
-                    hint="do not use this mirror; say --mirror for another") from None  # fmt: skip
-    trusted = {certificate.fingerprint for certificate in certificates}
+        raise refused(str(problem).partition("\n")[0]) from None
+    # A signature counts for the verifier if its key was good when it was made; whoever has an old key can say when that was.
+    trusted = {certificate.fingerprint for certificate in certificates if _counts(certificate)}
     signers = tuple(sorted(sig.certificate for sig in message.valid_sigs if sig.certificate in trusted))
     if not signers or message.bytes is None:
-        raise error(Kind.BAD_SIGNATURE, f"{url} is signed by nobody this MicrOS trusts", notes=[f"keys: {asked}"])
+        raise refused("those who signed are not trusted, or not any more")
     return bytes(message.bytes).decode("utf-8", "replace"), signers
 
 

@@ -61,7 +61,7 @@ class _Search:
             if agenda is None:
                 return chosen
             (terms, chain), agenda = agenda
-            if any(offer.meets(term) for term in terms for offer in self._having(chosen, term)):
+            if self._met(terms, chosen):
                 continue
             options = self._options(terms)
             points.append((chosen, agenda, options, chain))
@@ -78,7 +78,6 @@ class _Search:
         open_clauses = [(terms, self._options(terms), chain) for terms, chain in clauses]
         points: list[tuple[_Chosen, list[_Open], _Open, int]] = []
         for _ in range(PROPAGATION_LIMIT):
-            open_clauses = [clause for clause in open_clauses if not self._met(clause[0], chosen)]
             if not open_clauses:
                 return chosen
             clause = min(open_clauses, key=lambda item: len(item[1]))
@@ -93,15 +92,21 @@ class _Search:
             points.append((before, waiting, clause, number + 1))
             offer = clause[1][number]
             chosen = {**before, offer.name: offer}
-            open_clauses = [(terms, self._compatible(options, offer), chain) for terms, options, chain in waiting]
+            open_clauses = [
+                (terms, self._compatible(options, offer), chain)
+                for terms, options, chain in waiting
+                if not any(offer.meets(term) for term in terms)
+            ]
             path = (*clause[2], offer.name)
             for terms in offer.needs:
+                if self._met(terms, chosen):
+                    continue
                 options = [option for option in self._options(terms) if not self._conflict(option, chosen)]
                 open_clauses.append((terms, [option for option in options if option.name not in chosen], path))
         raise error(Kind.UNSATISFIABLE, "the packages' dependencies are too tangled to solve")
 
     def _met(self, terms: list[Term], chosen: _Chosen) -> bool:
-        return any(True for term in terms for _ in self._having(chosen, term))
+        return any(self._has(chosen, term) for term in terms)
 
     def _compatible(self, options: list[Offer], offer: Offer) -> list[Offer]:
         """The options that can be together with a newly chosen package."""
@@ -148,14 +153,19 @@ class _Search:
                 found += sorted(versions, key=lambda other: other.version != pinned)
         return list({(offer.name, offer.version): offer for offer in found}.values())
 
-    def _having(self, chosen: _Chosen, term: Term) -> list[Offer]:
-        if term.name in chosen and chosen[term.name].meets(term):
-            return [chosen[term.name]]
-        return [offer for offer in chosen.values() if offer.provides and offer.meets(term)]
+    def _has(self, chosen: _Chosen, term: Term) -> bool:
+        """Whether a chosen package meets a term."""
+        named = chosen.get(term.name)
+        if named is not None and named.meets(term):
+            return True
+        return any(name in chosen and chosen[name].meets(term) for name in self._index.providers(term.name))
 
     def _conflict(self, offer: Offer, chosen: _Chosen) -> str:
         """A chosen package that cannot be together with this one; empty if there is none."""
         for other in chosen.values():
-            if any(other.meets(term) for term in offer.refuses) or any(offer.meets(term) for term in other.refuses):
+            # Names first: nearly always they settle it, and the same pairs are asked about thousands of times.
+            if not offer.refused_names.isdisjoint(other.names) and any(other.meets(term) for term in offer.refuses):
+                return other.name
+            if not other.refused_names.isdisjoint(offer.names) and any(offer.meets(term) for term in other.refuses):
                 return other.name
         return ""

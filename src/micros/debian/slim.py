@@ -21,6 +21,7 @@ from micros.formats import elf
 if TYPE_CHECKING:
     from micros.base.digest import Digest
     from micros.base.step import Job
+    from micros.base.tree import Entry
 
 _LEFT_OUT = (
     "DEBIAN/",
@@ -29,6 +30,7 @@ _LEFT_OUT = (
     "etc/default/",
     "etc/init.d/",
     "etc/logrotate.d/",
+    "etc/sv/",
     "etc/ufw/",
     "usr/include/",
     "usr/lib/debug/",
@@ -59,6 +61,7 @@ _LEFT_OUT = (
 _LEFT_OUT_ENDS = (".a", ".la", ".pc")
 _LEFT_OUT_PARTS = ("/gconv/", "/pkgconfig/")
 _SHELLS = {"/bin/sh", "/usr/bin/sh"}
+_PROGRAM_DIRECTORIES = ("/usr/bin/", "/usr/sbin/")
 
 
 @functools.cache
@@ -70,23 +73,17 @@ def runtime_table() -> dict[str, Any]:
 def kept(name: str, tree: Tree) -> Tree:
     """The part of a package's tree that a slim image keeps; directories that become empty go too."""
     drops = [glob for key, globs in runtime_table()["drops"].items() if fnmatch.fnmatchcase(name, key) for glob in globs]
-    chosen = [
-        (path, entry)
-        for path, entry in tree.items()
-        if isinstance(entry, File | Symlink)
-        and not path.startswith(_LEFT_OUT)
-        and not path.endswith(_LEFT_OUT_ENDS)
-        and not any(part in path for part in _LEFT_OUT_PARTS)
-        and not any(fnmatch.fnmatchcase(path, glob) for glob in drops)
-    ]
-    special = [
-        (path, entry)
-        for path, entry in tree.items()
-        if not isinstance(entry, File | Symlink)
-        and not path.startswith("DEBIAN")
-        and any(other.startswith(path + "/") for other, _ in chosen)
-    ]
-    return Tree.of([*chosen, *special])
+
+    def keep(path: str, entry: Entry) -> bool:
+        return (
+            isinstance(entry, File | Symlink)
+            and not path.startswith(_LEFT_OUT)
+            and not path.endswith(_LEFT_OUT_ENDS)
+            and not any(part in path for part in _LEFT_OUT_PARTS)
+            and not any(fnmatch.fnmatchcase(path, glob) for glob in drops)
+        )
+
+    return tree.only(keep)
 
 
 def slim(job: Job) -> Digest:
@@ -97,7 +94,7 @@ def slim(job: Job) -> Digest:
 def whole(job: Job) -> Digest:
     """Step program: all of the tree `package` but its control files."""
     tree = job.tree(job.inputs["package"])
-    return job.put_tree(Tree.of((path, entry) for path, entry in tree.items() if path.partition("/")[0] != "DEBIAN"))
+    return job.put_tree(tree.only(lambda path, _: path != "DEBIAN" and not path.startswith("DEBIAN/")))
 
 
 def summary(job: Job) -> Digest:
@@ -115,12 +112,20 @@ def summary(job: Job) -> Digest:
             gives.add(name)
         if path.startswith(("usr/bin/", "usr/sbin/")):
             gives.add("/" + path)
-            if isinstance(entry, Symlink):
-                needs.add(posixpath.normpath(posixpath.join("/", posixpath.dirname(path), entry.target)))
+            target = _target(path, entry)
+            if target.startswith(_PROGRAM_DIRECTORIES):
+                needs.add(target)
         if isinstance(entry, File) and entry.size > 4:
             needs |= _needs(job, path, entry)
     needs = {need for need in needs if need not in gives and need not in _SHELLS}
     return job.put(json.dumps({"needs": sorted(needs), "gives": sorted(gives), "files": len(tree)}).encode())
+
+
+def _target(path: str, entry: Entry) -> str:
+    """Where a symbolic link leads, as an absolute path; empty for anything else."""
+    if not isinstance(entry, Symlink):
+        return ""
+    return canonical_program(posixpath.normpath(posixpath.join("/", posixpath.dirname(path), entry.target)))
 
 
 def _needs(job: Job, path: str, entry: File) -> set[str]:
@@ -132,7 +137,7 @@ def _needs(job: Job, path: str, entry: File) -> set[str]:
         if start[:2] == b"#!" and entry.mode & 0o111:
             line = (start + stream.read(256)).split(b"\n")[0][2:].decode("utf-8", "replace").split()
             if line[:1] == ["/usr/bin/env"] and len(line) > 1:
-                line = [f"/usr/bin/{line[1]}"]
+                line = [posixpath.join("/usr/bin", line[1])]
             return {canonical_program(line[0])} if line else set()
     return set()
 
@@ -148,10 +153,22 @@ def brought(name: str) -> list[str]:
     return [glob for key, globs in table.items() if fnmatch.fnmatchcase(name, key) for glob in globs]
 
 
+def likely_package(program: str) -> str:
+    """The package that most likely gives a program, by its path."""
+    found: str = runtime_table()["gives"].get(program, posixpath.basename(program))
+    return found
+
+
+def is_skipped(name: str) -> bool:
+    """Whether a package serves maintainer scripts alone, so that nothing without files of its own brings it."""
+    return name in runtime_table()["skipped"]["packages"]
+
+
 def likelihood(need: str, package: str) -> int:
-    """How likely a package gives a need, by names alone (policy 8.1): 3 by the rule, 2 by a common start, else 0."""
-    if runtime_table()["sonames"].get(need) == package:
-        return 3
+    """How likely a package gives a need, by names alone (policy 8.1): 4 by the table, 3 by the rule, 2 by a common start,
+    else 0."""
+    if runtime_table()["gives"].get(need) == package:
+        return 4
     plain = package.removesuffix("t64")
     if need.startswith("/"):
         return 3 if posixpath.basename(need) == plain else 0

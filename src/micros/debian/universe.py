@@ -6,27 +6,38 @@ import fnmatch
 import json
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from micros.base.digest import Digest
 from micros.base.errors import Kind, MicrosError, error
 from micros.debian import slim
+from micros.debian.elsewhere import look
 from micros.debian.index import Index, Offer, Term, parse_relations
 from micros.debian.lock import Pins
-from micros.debian.mirror import Source, candidates, locate, security_candidates
 from micros.debian.release import KEYS, Release, verify
 from micros.debian.resolver import resolve
-from micros.store.fetch import Wanted, fetch_all
 from micros.store.step import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from micros.debian.mirror import Source
     from micros.machine import Machine
+    from micros.store.fetch import Watcher
     from micros.store.scheduler import Scheduler
 
 SUITES = ("trixie", "trixie-updates", "trixie-security")
+
+
+class Unmet(NamedTuple):
+    """A library's soname or a program's path that a file of a package asks for and no package gives."""
+
+    package: str
+    need: str
+
+    def __str__(self) -> str:
+        return f"{self.need} (for {self.package})"
 
 
 @dataclass(frozen=True)
@@ -36,8 +47,8 @@ class Closure:
     packages: tuple[Offer, ...]
     """By name."""
     trees: dict[str, Digest]
-    unmet: tuple[str, ...]
-    """Needs that no package of the closure gives: plugins of programs that were left out."""
+    unmet: tuple[Unmet, ...]
+    """What no package gives: helpers and plugins for programs that are not there."""
 
 
 @dataclass
@@ -51,7 +62,8 @@ class Settings:
     """Certificates that may sign a release: a file, or a directory of `*.gpg`."""
     suites: Sequence[str] = SUITES
     components: Sequence[str] = ("main",)
-    progress: Callable[[int], object] | None = None
+    watcher: Watcher | None = None
+    """Told of downloads."""
 
 
 class Universe:
@@ -81,15 +93,48 @@ class Universe:
         if set(wanted) <= set(self.lock.requests):
             offers = dict(self.lock.packages)
             self._fetch(offers.values())
+            found = self._installed(offers, wanted, install)
         else:
-            pinned = {name: offer.version for name, offer in self.lock.packages.items()}
-            offers = resolve(self._opened(), wanted, suites=self.settings.suites, pins=pinned)
-            offers |= {name: offer for name, offer in self.lock.packages.items() if name in offers}
-        found = _Walk(self, offers).run(wanted) if install == "slim" else self._full(offers, wanted)
+            self._check_known(wanted)
+            offers = self._resolved(wanted)
+            found = self._installed(offers, wanted, install)
+            if unsaid := self._unsaid(found):
+                offers = self._resolved([*wanted, *unsaid])
+                found = self._installed(offers, wanted, install)
         packages = {offer.name: offer for offer in found.packages} | self.lock.packages
         requests = tuple(sorted({*self.lock.requests, *wanted}))
         self.lock = Pins(self._fresh or self.lock.releases, requests, packages)
         return found
+
+    def _check_known(self, names: list[str]) -> None:
+        """Raise one error of every name that this architecture does not have, saying which architectures do."""
+        index = self._opened()
+        unknown = [name for name in names if not index.meeting(Term(name))]
+        if not unknown:
+            return
+        holders, looked = look(unknown, self.machine.debian, self._fresh, self._store, self.settings, self._fetch_index)
+        problems: list[MicrosError] = []
+        for name in unknown:
+            if holders[name]:
+                note = f"it is there for {', '.join(holders[name])}"
+            else:
+                note = f"nor is it there for {', '.join(looked)}" if looked else "other architectures could not be looked at"
+            problems.append(index.unknown(name, self.settings.suites, [note]))
+        raise MicrosError(*(part for problem in problems for part in problem.problems))
+
+    def _resolved(self, wanted: Sequence[str]) -> dict[str, Offer]:
+        """What the solver chooses, in the locked versions where it can."""
+        pinned = {name: offer.version for name, offer in self.lock.packages.items()}
+        offers = resolve(self._opened(), wanted, suites=self.settings.suites, pins=pinned)
+        return offers | {name: offer for name, offer in self.lock.packages.items() if name in offers}
+
+    def _installed(self, offers: dict[str, Offer], wanted: list[str], install: Literal["slim", "full"]) -> Closure:
+        return _Walk(self, offers).run(wanted) if install == "slim" else self._full(offers, wanted)
+
+    def _unsaid(self, found: Closure) -> list[str]:
+        """Essential packages that give what is still needed: nothing declares a dependency on them (policy 3.5)."""
+        names = sorted({slim.likely_package(need.need) for need in found.unmet if need.need.startswith("/")})
+        return [name for name in names if any(offer.essential for offer in self._opened().offers(name)[:1])]
 
     def _full(self, offers: dict[str, Offer], wanted: list[str]) -> Closure:
         """The package manager's own closure of the requests."""
@@ -124,12 +169,14 @@ class Universe:
         missing = [offer for offer in offers if not self._store.has(offer.sha256)]
         if not missing:
             return
+        from micros.store.fetch import UNWATCHED, Wanted, fetch_all  # what the network needs is a tenth of an unchanged build
+
         wanted = [
             Wanted(f"{self._base(offer.suite)}/{offer.filename}", offer.size, offer.sha256, f"{offer.name} {offer.version}")
             for offer in missing
         ]
         try:
-            fetch_all(self._store, wanted, offline=self.settings.offline, progress=self.settings.progress)
+            fetch_all(self._store, wanted, offline=self.settings.offline, watcher=self.settings.watcher or UNWATCHED)
         except MicrosError as problem:
             gone = [part for part in problem.problems if part.kind == Kind.DOWNLOAD and part.message.endswith("status 404")]
             if not gone:
@@ -147,14 +194,13 @@ class Universe:
         """The mirror's base URL for a suite."""
         if suite not in self._sources and not self.settings.offline:
             known = self.lock.releases.get(suite, {}).get("url")
-            mirrors = candidates(self.settings.mirror)
-            if known and not self.settings.mirror:
-                self._sources[suite] = known
-            else:
-                self._sources[suite] = self._locate(suite, mirrors)[0].url
+            self._sources[suite] = known if known and not self.settings.mirror else self._locate(suite)[0].url
         return self._sources.get(suite, "")
 
-    def _locate(self, suite: str, mirrors: list[Source]) -> tuple[Source, bytes]:
+    def _locate(self, suite: str) -> tuple[Source, bytes]:
+        from micros.debian.mirror import candidates, locate, security_candidates
+
+        mirrors = candidates(self.settings.mirror)
         return locate(suite, security_candidates(mirrors) if suite.endswith("-security") else mirrors)
 
     def _opened(self) -> Index:
@@ -175,6 +221,8 @@ class Universe:
     def _fetch_index(self, suite: str, path: str, digest: Digest, size: int) -> None:
         if self._store.has(digest):
             return
+        from micros.store.fetch import UNWATCHED, Wanted, fetch_all
+
         base = f"{self._base(suite)}/dists/{suite}/"
         # By digest first, so that an update of the mirror in between does no harm; not every mirror has that directory.
         urls = [f"{base}{path.rpartition('/')[0]}/by-hash/SHA256/{digest}", base + path]
@@ -182,7 +230,7 @@ class Universe:
         for url in urls:
             item = Wanted(url, size, digest, f"the index of {suite}")
             try:
-                fetch_all(self._store, [item], offline=self.settings.offline, progress=self.settings.progress)
+                fetch_all(self._store, [item], offline=self.settings.offline, watcher=self.settings.watcher or UNWATCHED)
             except MicrosError as problem:
                 if problem.kind not in (Kind.DOWNLOAD, Kind.DIGEST_MISMATCH):
                     raise
@@ -207,7 +255,7 @@ class Universe:
         """Today's release of a suite, verified."""
         if self.settings.offline:
             raise error(Kind.OFFLINE, f"--offline, and no lock pins the suite {suite}", hint="build once without --offline")
-        source, data = self._locate(suite, candidates(self.settings.mirror))
+        source, data = self._locate(suite)
         url = f"{source.url}/dists/{suite}/InRelease"
         release = verify(data, suite, url=url, keyring=self.settings.keyring, accept_expired=self.settings.accept_expired)
         self._check_order(release, url)
@@ -242,7 +290,7 @@ class _Walk:
         self._loaded: dict[str, tuple[Offer, Digest, dict[str, Any]]] = {}
         self._chosen: dict[str, None] = {}
         self._given: set[str] = set()
-        self._unmet: list[str] = []
+        self._unmet: list[Unmet] = []
 
     def run(self, wanted: list[str]) -> Closure:
         level = [offer.name for name in wanted for offer in [self._named(name)]]
@@ -282,19 +330,20 @@ class _Walk:
         direct = _dependencies(self._offers, offer)
         found = [other for other in direct if any(fnmatch.fnmatchcase(other, glob) for glob in slim.brought(name))]
         if not facts["files"]:
-            found += direct
+            found += [other for other in direct if not slim.is_skipped(other)]
         for need in facts["needs"]:
             if need not in self._given:
                 provider = self._provider(need, name, direct)
                 if provider is None:
-                    self._unmet.append(f"{name}: {need}")
+                    self._unmet.append(Unmet(name, need))
                 else:
                     found.append(provider)
         return found
 
     def _provider(self, need: str, name: str, direct: list[str]) -> str | None:
-        """The package, among the dependencies, that gives a library or program; the likeliest by name is asked first."""
-        reachable = _reachable(self._offers, [name])
+        """The package, among the dependencies and the essential ones, that gives a library or program; the likeliest by
+        name is asked first."""
+        reachable = _reachable(self._offers, [name, *(offer.name for offer in self._offers.values() if offer.essential)])
         likely = sorted((other for other in reachable if slim.likelihood(need, other)),
                         key=lambda other: -slim.likelihood(need, other))  # fmt: skip
         for other in dict.fromkeys([*(o for o in self._loaded if o in reachable), *likely, *direct]):

@@ -45,6 +45,8 @@ def unpack(job: Job) -> Digest:
         with job.open(digest) as stream:
             tree = package_tree(stream, job.put)
     except MicrosError as problem:
+        if problem.kind not in (Kind.BAD_ARCHIVE, Kind.UNSAFE_MEMBER, Kind.TOO_LARGE):
+            raise  # the disk's fault, not the package's
         name = job.parameters.get("name", digest)
         raise error(problem.kind, f"the package {name} is bad: {problem.problems[0].message}",
                     notes=problem.problems[0].notes and [str(note) for note in problem.problems[0].notes],
@@ -72,7 +74,7 @@ def package_tree(stream: BinaryIO, put: Callable[[bytes], Digest]) -> Tree:
     entries, text = _control_entries(stream, control, put)
     installed = control_fields(text.decode("utf-8", "replace")).get("Installed-Size", "0")
     kib = int(installed) if installed.isascii() and installed.isdigit() and len(installed) < 9 else 0
-    entries |= _entries(_Limited(_decompressor(stream, data), kib * 2048 + SLACK_BYTES), put, "")
+    entries |= _entries(_Limited(_decompressor(stream, data), kib * 2048 + SLACK_BYTES, data.size), put, "")
     try:
         return Tree.of(entries.items())
     except MicrosError as problem:  # a file below a symlink or another file
@@ -89,7 +91,7 @@ def _control_entries(stream: BinaryIO, member: ar.Member, put: Callable[[bytes],
             texts[digest] = content
         return digest
 
-    entries = _entries(_Limited(_decompressor(stream, member), CONTROL_LIMIT_BYTES), put_small, "DEBIAN/")
+    entries = _entries(_Limited(_decompressor(stream, member), CONTROL_LIMIT_BYTES, member.size), put_small, "DEBIAN/")
     file = entries.get("DEBIAN/control")
     if not isinstance(file, File):
         raise error(Kind.BAD_ARCHIVE, "the package has no control file")
@@ -125,8 +127,9 @@ class _Source(Protocol):
 class _Limited(io.RawIOBase):
     """A stream that refuses to give more than a number of bytes: the guard against compression bombs."""
 
-    def __init__(self, source: _Source, limit: int) -> None:
+    def __init__(self, source: _Source, limit: int, packed: int) -> None:
         self._source = source
+        self._packed = packed
         self._left = limit
         self._limit = limit
 
@@ -137,7 +140,9 @@ class _Limited(io.RawIOBase):
             raise error(Kind.BAD_ARCHIVE, f"a compressed member is damaged: {problem}") from None
         self._left -= len(data)
         if self._left < 0:
-            raise error(Kind.TOO_LARGE, f"it unpacks to more than {self._limit} bytes, far beyond what it says of itself")
+            times = self._limit // max(self._packed, 1)
+            raise error(Kind.TOO_LARGE, f"it unpacks to more than {self._limit} bytes, far beyond what it says of itself, "
+                        f"and to more than {times} times its packed size")  # fmt: skip
         return data
 
 

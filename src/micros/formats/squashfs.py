@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from micros.formats.squashfs_blocks import Data
 
 _PAD_BYTES = 4096
-_METADATA_LEVELS: dict[Compression, int] = {"zstd": 9, "xz": 9, "gzip": 9}
+_METADATA_LEVELS: dict[Compression, int] = {"zstd": 13, "xz": 9, "gzip": 9}
 """Inodes and directories are compressed in every build: never harder than this."""
 
 

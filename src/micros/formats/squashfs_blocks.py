@@ -1,8 +1,8 @@
 """The data area of a squashfs image: compressed blocks, made once, kept in a cache, and copied into every image.
 
 A content of at least one block has its own blocks, cached in segments of up to 8 MiB; all the smaller ones share fragment
-blocks, each cached by the list of what is in it. Fragments are filled in an order that only depends on names, and
-begin anew at one name of 128, so that a file that grows disturbs the few fragments up to the next such name.
+blocks, each cached by the list of what is in it. Fragments are filled in an order that only depends on names; one
+that is half full ends before one name of 64, so that a file that grows disturbs the few fragments up to such a name.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 SEGMENT_BYTES = 8 << 20
 _BATCH_BYTES = 16 << 20
-_CUT_MASK = 127
+_CUT_MASK = 63
 
 Small = tuple[str, str, int]
 """What orders a content that is smaller than a block: kind, first path; and its size."""
@@ -159,9 +159,8 @@ class Planner:
                 sizes[digest] = lists[self._keys[digest][0]] = self._collect(packed, digest)
             for number in groups:
                 self._keep(self._group_keys[number], next(packed)[1])
+        self._batch |= lists
         self._flush()
-        if lists:
-            self._places.update(self._cache.put(lists))
 
     def _work(self, missing: list[Digest], groups: list[int]) -> Iterator[Raw]:
         for digest in missing:
@@ -271,8 +270,9 @@ def _fragments(small: Mapping[Digest, Small], limit: int) -> list[list[Digest]]:
     filled = limit
     crc32 = zlib.crc32
     for (_, path, size), digest in sorted((place, digest) for digest, place in small.items()):
+        ends = filled > limit // 2 and not crc32(path.encode("utf-8", "surrogateescape")) & _CUT_MASK
         filled += size
-        if filled > limit or not crc32(path.encode("utf-8", "surrogateescape")) & _CUT_MASK:
+        if filled > limit or ends:
             group = []
             groups.append(group)
             filled = size

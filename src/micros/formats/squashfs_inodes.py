@@ -222,11 +222,15 @@ def _listing(rows: list[Row]) -> tuple[bytes, list[tuple[int, bytes]]]:
 def _by_directory(tree: Tree) -> tuple[dict[str, list[Child]], list[str]]:
     """What is in each directory, and the directories with every one after those below it; the root's path is ''."""
     children: dict[str, list[Child]] = {"": []}
+    above, siblings = "", children[""]
     for path, entry in tree.items():
         if type(entry) is Directory:
             children[path] = []
-        parent, _, name = path.rpartition("/")
-        children[parent].append((name.encode("utf-8", "surrogateescape"), entry))
+        cut = path.rfind("/")
+        parent = path[:cut] if cut > 0 else ""
+        if parent != above:
+            above, siblings = parent, children[parent]
+        siblings.append((path[cut + 1 :].encode("utf-8", "surrogateescape"), entry))
     return children, sorted(children, reverse=True)
 
 

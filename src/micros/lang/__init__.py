@@ -50,7 +50,7 @@ from __future__ import annotations
 from micros.lang import formats
 from micros.lang.annotations import Lines, NonEmptyStr, Pattern, Port, Range, Raw, leaf_type, string_filter
 from micros.lang.api import as_root, evaluate
-from micros.lang.data import load_file, setting
+from micros.lang.data import load_file, read_text, setting
 from micros.lang.evaluation import Config, Evaluation, OptionCell, View
 from micros.lang.reading import plain
 from micros.lang.renames import alias, changed, merged, removed, renamed
@@ -71,5 +71,5 @@ __all__ = [
     "REQUIRED", "Config", "Entry", "Evaluation", "Lines", "Module", "NonEmptyStr", "Option", "OptionCell", "Pattern",
     "Port", "Range", "Raw", "Record", "View", "after", "alias", "as_root", "before", "changed", "check", "default",
     "defines", "evaluate", "force", "formats", "lazy", "leaf_type", "load_file", "merge", "merged", "option", "order",
-    "override", "plain", "removed", "renamed", "setting", "string_filter", "warns", "when",
+    "override", "plain", "read_text", "removed", "renamed", "setting", "string_filter", "warns", "when",
 ]  # fmt: skip

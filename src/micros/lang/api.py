@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from micros.base.errors import Kind, error
 from micros.lang.evaluation import Evaluation
 from micros.lang.files import data_file
-from micros.lang.surface import as_data
+from micros.lang.refs import outside
+from micros.lang.surface import Record, as_data
+from micros.lang.values import kind_name
 
 if TYPE_CHECKING:
     from micros.lang.values import Loc
@@ -38,4 +41,14 @@ def as_root(module: Any) -> Any:
         return data_file(module)
     if isinstance(module, Mapping) and "_type" not in module:
         return as_data(module)
+    if isinstance(module, Record):
+        name = type(module).__name__
+        raise error(
+            Kind.BAD_MODULE, f"a {name} stands where a module is expected", at=outside(), hint=f"a {name} is a value of an option"
+        )
+    if isinstance(module, list | tuple | str | int | float | None):
+        hint = "give each module as an argument of its own: system(a, b), or system(*modules)"
+        if isinstance(module, str):
+            hint = f"a data file is given as a path: Path({module!r})"
+        raise error(Kind.BAD_MODULE, f"{kind_name(module)} stands where a module is expected", at=outside(), hint=hint)
     return module

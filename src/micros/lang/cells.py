@@ -7,9 +7,11 @@ few levels the work moves to a fresh thread, because both Python's recursion lim
 from __future__ import annotations
 
 import threading
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, MicrosError, Note, Problem
+from micros.lang.purity import is_shipped
 from micros.lang.values import Loc, show_path
 
 if TYPE_CHECKING:
@@ -102,6 +104,8 @@ def _needed(problem: MicrosError, reader: Cell) -> MicrosError:
     if sum(note.text.startswith("needed by") for note in first.notes) >= MOST_READERS:
         return problem
     where = next(iter(reader.places()), None)
+    if where is not None and is_shipped(where.file):
+        return problem  # what modules of MicrOS read tells a user nothing
     note = Note(where, f"needed by {name}")
     return MicrosError(Problem(first.kind, first.message, (*first.notes, note), first.hint))
 
@@ -154,8 +158,8 @@ def _cycle(chain: list[Cell]) -> MicrosError:
     names = [show_path(cell.loc) for cell in chain]
     shown = names if len(names) <= 12 else [*names[:6], "...", *names[-6:]]
     notes = []
-    for cell in chain[:-1][:20]:
-        notes += [Note(where, show_path(cell.loc)) for where in cell.places()[:1]] or [Note(None, show_path(cell.loc))]
-    return MicrosError(
-        Problem(Kind.CYCLE, f"`{names[0]}` needs its own value: {' -> '.join(shown)}", tuple(notes), "break the circle")
-    )
+    for cell, needed in list(pairwise(chain))[:20]:
+        text = f"{show_path(cell.loc)} needs {show_path(needed.loc)}"
+        notes += [Note(where, text) for where in cell.places()[:1]] or [Note(None, text)]
+    hint = "one of them must not depend on the next: give it a value that does not read the other"
+    return MicrosError(Problem(Kind.CYCLE, f"`{names[0]}` needs its own value: {' -> '.join(shown)}", tuple(notes), hint))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, MicrosError, Note, Problem
 from micros.base.where import Where
+from micros.lang.cells import DONE
 from micros.lang.merging import body_failed, holds
 from micros.lang.places import place
 from micros.lang.purity import pure
@@ -25,23 +28,29 @@ def all_problems(ev: Evaluation) -> list[Problem]:
         ev.ready()
     except MicrosError as problem:
         found = list(problem.problems)
-        return found + _sound_rest(ev)
+        return found + sound_rest(ev)
     found = problems_in(ev.config)
     if found:
         return found
     return [problem for _, _, problem in _said(ev, "check")]
 
 
-def _sound_rest(ev: Evaluation) -> list[Problem]:
+def sound_rest(ev: Evaluation) -> list[Problem]:
     """Problems of declared options, beside definitions of undeclared ones."""
     spreading = ev.spreading
     if spreading is None or not ev.root.children or not (spreading.undeclared or spreading.problems):
         return []
-    again = type(ev)(ev.roots, prefix=ev.prefix, special_args=ev.special_args, kind=ev.kind, checked=False)
+    again = type(ev)(
+        ev.roots, prefix=ev.prefix, special_args=ev.special_args, kind=ev.kind, parent=ev.parent, template=ev.template,
+        values=ev.values, checked=False,
+    )  # fmt: skip
     try:
         again.ready()
     except MicrosError:
-        return []
+        if not spreading.problems or again.spreading is None:
+            return []
+        # Only definitions that fit no option stood in the way; without them the others can be computed.
+        again.state, again.failure = DONE, None
     return problems_in(again.config)
 
 
@@ -133,8 +142,10 @@ def module_classes(ev: Evaluation) -> list[Any]:
 
 
 def _set_places(ev: Evaluation, cls: Any) -> list[Note]:
-    """Where the options of a class are set."""
+    """Where the options of a class are set, but for places in the package of the class: its users look at their own."""
     notes: list[Note] = []
+    package = sys.modules.get(cls.__module__.partition(".")[0]) if "." in cls.__module__ else None
+    inside = tuple(os.path.join(folder, "") for folder in getattr(package, "__path__", ()))
     for name in cls.__options__:
         for one in ev.defs.get((*cls.__at__, name), []):
             from micros.lang.values import At
@@ -143,5 +154,6 @@ def _set_places(ev: Evaluation, cls: Any) -> list[Note]:
             value = one.value
             while type(value) is At:
                 where, value = value.where, value.value
-            notes.append(Note(place(where), show_path((*cls.__at__, name))))
+            if not place(where).file.startswith(inside or "\0"):
+                notes.append(Note(place(where), show_path((*cls.__at__, name))))
     return notes[:5]

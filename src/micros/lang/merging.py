@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import traceback
+from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, MicrosError, Note, Problem, error
-from micros.lang.places import place
-from micros.lang.purity import enter, is_theirs, leave
+from micros.lang.places import place, users_frames
+from micros.lang.purity import enter, leave
 from micros.lang.values import (
     MIDDLE,
     PLAIN,
@@ -89,14 +89,10 @@ def _asked(problem: MicrosError, env: Evaluation, where: Where | Site) -> Micros
 
 
 def body_failed(problem: Exception, loc: Loc, where: Where | Site | None) -> MicrosError:
-    """The error of a body that raised something of its own, with the last line of the user's that led there."""
-    from micros.base.where import Where as Place
-
-    notes = [Note(place(where))] if where is not None else []
-    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(problem.__traceback__)]
-    raised = [frame for frame in frames if is_theirs(frame[0])] or frames
-    if raised:
-        notes.append(Note(Place(*raised[-1]), "raised here"))
+    """The error of a body that raised something of its own, with the lines of its author that led there."""
+    notes = [Note(line, text) for line, text in users_frames(problem.__traceback__)]
+    if where is not None and place(where) not in [note.where for note in notes]:
+        notes.insert(0, Note(place(where)))
     return error(Kind.BODY_FAILED, f"computing `{show_path(loc)}` failed: {type(problem).__name__}: {problem}", notes=notes)
 
 
@@ -154,6 +150,7 @@ def holds(condition: Any, env: Evaluation, loc: Loc, where: Where | Site) -> boo
         Kind.WRONG_TYPE,
         f"a condition of `{show_path(loc)}` is not a boolean but {show_value(condition)}",
         at=place(where),
+        hint="a condition is true, false, an option that is a bool, or lazy(lambda config: ...) that gives one",
     )
 
 
@@ -199,10 +196,12 @@ def empty_or_error(ev: Evaluation, loc: Loc, kind: Type) -> Any:
     """The type's empty value."""
     if kind.has_empty:
         return kind.empty(ev, loc)
+    notes = [Note(place(one.where), f"{show_path(ev.prefix)} is set here") for one in ev.values or ()]
     raise error(
         Kind.NO_VALUE,
-        f"`{show_path(loc)}` is used but has no value",
-        hint=f"define it: {kind.description}",
+        f"`{show_path(loc)}` is required but has no value",
+        notes=notes,
+        hint=f"set {loc[-1]}; it takes: {kind.description}",
     )
 
 
@@ -225,19 +224,28 @@ def notes_of(defs: Sequence[Def], loc: Loc) -> list[Note]:
 
 def mismatch(loc: Loc, kind: Type, bad: Sequence[Def]) -> MicrosError:
     """Definitions that are not of the type."""
-    headline = f"`{show_path(loc)}` is not of type {kind.description}"
+    from micros.lang.hints import got, instead
+
+    headline = f"wrong type for `{show_path(loc)}`: expected {kind.description}"
+    hint = ""
     if len(bad) == 1:
         try:
-            headline += f": {show_value(force(bad[0], loc))}"
+            value = force(bad[0], loc)
         except MicrosError:
-            headline += ""
-    hint = f"expected: {kind.description}"
-    if any(isinstance(definition.value, Wrapper) for definition in bad):
-        hint = "wrappers hold each other in one order: when(condition, force(before(value)))"
+            headline += ", got a value that cannot be computed"
+        else:
+            headline += got(value)
+            hint = instead(kind, value)
     return MicrosError(Problem(Kind.WRONG_TYPE, headline, tuple(notes_of(bad, loc)), hint))
+
+
+def placed(problem: MicrosError, loc: Loc, definition: Def) -> MicrosError:
+    """An error about a value, with the place of its definition where it has none."""
+    note = Note(place(definition.where), show_path(loc))
+    return MicrosError(*(one if one.places else replace(one, notes=(note, *one.notes)) for one in problem.problems))
 
 
 def conflict(loc: Loc, defs: Sequence[Def], why: str = "has conflicting definitions") -> MicrosError:
     """Definitions that do not fit together."""
-    hint = "take one back, or say which one wins: force(value) (mkForce) wins, default(value) (mkDefault) gives way"
+    hint = "remove one, or say which wins: force(value) (mkForce) wins, default(value) (mkDefault) gives way"
     return MicrosError(Problem(Kind.CONFLICT, f"`{show_path(loc)}` {why}", tuple(notes_of(defs, loc)), hint))

@@ -129,6 +129,11 @@ def _actor(frame: FrameType | None) -> FrameType | None:
     return None
 
 
+def is_shipped(file: str) -> bool:
+    """Whether a source file is one of MicrOS, its modules included."""
+    return file.startswith(_OURS)
+
+
 def is_ours(file: str) -> bool:
     """Whether a source file is the language's or another part of MicrOS, and no module."""
     return file.startswith(_OURS) and not file.startswith(_MODULES)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import MicrosError, Problem
 from micros.lang.containers import AttrCell, Attrs
+from micros.lang.merging import surviving
 
 if TYPE_CHECKING:
     from micros.lang.evaluation import Evaluation
@@ -60,11 +61,31 @@ def _collect(value: Any, found: dict[tuple[str, str], Problem]) -> None:
                 inner = value[name]
             except MicrosError as problem:
                 _keep(problem, found)
+                for one in _beside(value, name):
+                    found.setdefault((one.kind, one.message), one)
             else:
                 _collect(inner, found)
     elif isinstance(value, list | tuple):
         for item in value:
             _collect(item, found)
+
+
+def _beside(values: Mapping[str, Any], name: str) -> list[Problem]:
+    """Problems of the options of a record that failed because of undeclared ones."""
+    from micros.lang.hooks import sound_rest
+    from micros.lang.records import Submodule
+
+    entry = values.values_by_name.get(name) if isinstance(values, Attrs) else None
+    if not isinstance(entry, AttrCell) or not isinstance(entry.elem, Submodule):
+        return []
+    record: Evaluation | None = None
+    try:
+        defs = entry.elem.forced(entry.loc, surviving(entry.loc, entry.defs))
+        record = entry.elem.evaluation(entry.ev, entry.loc, defs)
+        record.ready()
+    except MicrosError:
+        return sound_rest(record) if record is not None else []
+    return []
 
 
 def _keep(problem: MicrosError, found: dict[tuple[str, str], Problem]) -> None:

@@ -127,9 +127,10 @@ class Submodule(Type):
         self, ev: Evaluation | None, loc: Loc, defs: list[Def], *, checked: bool = True, name: str | None = None
     ) -> Evaluation:
         """The record's own evaluation of these definitions. Its argument `name` is the last part of its path."""
-        from micros.lang.evaluation import Evaluation as Inner
+        from micros.lang.evaluation import Evaluation as Plain
         from micros.lang.evaluation import template_of
 
+        Inner = Plain if ev is None else type(ev)  # noqa: N806 # a class
         arguments = {"name": name if name is not None else loc[-1] if loc else "", **self.special_args}
         specs = self.specs()
         if specs is not None and all(self._is_data(definition.value) for definition in defs):

@@ -12,6 +12,7 @@ from micros.lang.values import Loc, show_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     from micros.lang.surface import Base
     from micros.lang.types import Type
@@ -55,7 +56,11 @@ class Ref:
         raise no_value(self.path)
 
     def __repr__(self) -> str:
-        return f"<option {show_path(self.path)}>"
+        return f"<{self.__micros_show__()}>"
+
+    def __micros_show__(self) -> str:
+        """As messages write it."""
+        return f"option {show_path(self.path)}"
 
 
 def no_value(path: Loc) -> Exception:
@@ -71,11 +76,17 @@ def no_value(path: Loc) -> Exception:
 _INTERNAL = ("micros.lang", "micros.system", "micros.cli", "functools")
 
 
-def outside() -> Where:
-    """The nearest line that is not the language's own."""
+def outside_frame() -> FrameType:
+    """The nearest frame that is not the language's own."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_INTERNAL):
         frame = frame.f_back
+    return frame
+
+
+def outside() -> Where:
+    """The nearest line that is not the language's own."""
+    frame = outside_frame()
     return Where(frame.f_code.co_filename, frame.f_lineno)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from micros.base.errors import Kind, MicrosError, Problem, error
+from micros.base.errors import Kind, MicrosError, Note, Problem, error
 from micros.lang.arguments import own_node
 from micros.lang.merging import Def, compute, force, merge_definitions, notes_of, surviving
 from micros.lang.modules import Decl
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 Wraps = tuple[tuple[Any, Any], ...]
 """What is to be wrapped around a value, outermost first: a wrapper class and its argument."""
+
+_UNKNOWN_SHOWN = 50
+"""Unknown names reported one by one, each with what it looks like; the others are counted."""
 
 
 class Spreading:
@@ -63,11 +66,14 @@ class Spreading:
         elif isinstance(value, Decl):
             self._misplaced(node.path, where)
         else:
+            from micros.lang.suggest import did_you_mean
+
             self.problems.append(
                 Problem(
                     Kind.WRONG_TYPE,
                     f"`{show_path(self.ev.prefix + node.path)}` holds options, but is set to {kind_name(value)}",
-                    error(Kind.WRONG_TYPE, "", at=place(where), notes=[show_value(value)]).problems[0].notes,
+                    (Note(place(where), show_value(value)),),
+                    did_you_mean((), [show_path(self.ev.prefix + child.path) for child in list(node.children.values())[:5]]),
                 )
             )
 
@@ -178,7 +184,9 @@ class Spreading:
         if self.undeclared and self.ev.checked and not self.has_freeform and self._check_wanted():
             from micros.lang.suggest import unknown_option
 
-            problems += [unknown_option(self.ev, path, definition) for path, definition in self.undeclared]
+            problems += [unknown_option(self.ev, path, definition) for path, definition in self.undeclared[:_UNKNOWN_SHOWN]]
+            if (more := len(self.undeclared) - _UNKNOWN_SHOWN) > 0:
+                problems.append(Problem(Kind.UNKNOWN_OPTION, f"{more} more names are no options either"))
         if problems:
             raise MicrosError(*problems)
 

@@ -9,12 +9,13 @@ from micros.base.errors import Kind, error
 from micros.base.where import Where
 from micros.lang.bodies import Body, Entry, Hook, below, check, defines, definition_of, reading, warns
 from micros.lang.modules import Decl, Spec, spec_of
-from micros.lang.places import Site
-from micros.lang.refs import REQUIRED, Option, option, outside
-from micros.lang.values import At, Loc, Merge, parse_path, show_path
+from micros.lang.places import KeySite, Site
+from micros.lang.refs import REQUIRED, Option, option, outside, outside_frame
+from micros.lang.values import At, Loc, Merge, parse_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from types import FrameType
 
     from micros.lang.evaluation import Evaluation
 
@@ -38,25 +39,16 @@ class Base:
         _site: ClassVar[dict[str, Site]]
     if not TYPE_CHECKING:
 
-        def __init__(self, **given: Any) -> None:
+        def __init__(self, *values: Any, **given: Any) -> None:
+            if values:
+                name, first = type(self).__name__, next(iter(type(self).__options__), "option")
+                headline = f"{name}(...) takes its options by name"
+                raise error(Kind.WRONG_TYPE, headline, at=outside(), hint=f"write {name}({first}=...)")
             self._view = None
             self._ev = None
             self._given = given
-            names = type(self).__options__
             frame = sys._getframe(1)
             self._site = {name: Site(frame, name) for name in given} or {"": Site(frame, "")}
-            if given.keys() - names.keys() and type(self).__freeform__ is None:
-                self._refuse(given.keys() - names.keys())
-
-    def _refuse(self, unknown: Any) -> None:
-        from micros.lang.suggest import nearest
-
-        cls = type(self)
-        name = sorted(unknown)[0]
-        meant = [show_path((*cls.__at__, other)) for other in nearest(name, cls.__options__)]
-        hint = f"did you mean {', '.join(f'`{text}`' for text in meant)}?" if meant else ""
-        where = self._site[name].where()
-        raise error(Kind.UNKNOWN_OPTION, f"there is no option `{show_path((*cls.__at__, name))}`", at=where, hint=hint)
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -81,7 +73,10 @@ class Base:
         def __getattr__(self, name: str) -> Any:
             if name.startswith("_") or self._view is None:
                 raise AttributeError(name)
-            return self._view[name]
+            try:
+                return self._view[name]
+            except KeyError:
+                raise self._view._ev.unknown((*self._view._node.path, name)) from None
 
 
 def _own_spec(cls: type[Base]) -> Spec:
@@ -146,15 +141,12 @@ class Record(Base):
         super().__init_subclass__(**keywords)
 
     def __or__(self, more: Mapping[str, Any]) -> Self:
-        """The same with more fields, by their names as they are written. Raises an error for one that cannot be set."""
+        """The same with more fields, by their names as they are written."""
         result: Any = object.__new__(type(self))
         result._view, result._ev = None, None
         result._given = {**self._given, **more}
         site = Site(sys._getframe(1), "")
         result._site = {**self._site, **dict.fromkeys(more, site)}
-        unknown = more.keys() - type(self).__options__.keys()
-        if unknown and type(self).__freeform__ is None:
-            result._refuse(unknown)
         return result  # type: ignore[no-any-return] # an object of its class, made without its __init__
 
     if TYPE_CHECKING:
@@ -207,8 +199,20 @@ class Module(Base):
 
 
 def as_data(value: Mapping[str, Any]) -> Spec:
-    """A module of plain data, labelled with the line that calls us."""
-    return spec_of(dict(value), outside())
+    """A module of plain data, whose keys have the lines of the call that holds them."""
+    frame = outside_frame()
+    spec = spec_of(dict(value), Site(frame, ""))
+    if type(spec.config) is dict:
+        spec.config = _keyed(spec.config, frame, ("config",) if "config" in value else ())
+    return spec
+
+
+def _keyed(value: Mapping[str, Any], frame: FrameType, path: Loc) -> dict[str, Any]:
+    found = {}
+    for name, item in value.items():
+        here = (*path, name)
+        found[name] = At(KeySite(frame, here, item), _keyed(item, frame, here) if type(item) is dict else item)
+    return found
 
 
 def reader(cls: Any, ev: Evaluation) -> Any:

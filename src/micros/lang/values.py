@@ -20,6 +20,9 @@ VM, FORCE, IMAGE, PLAIN, DEFAULT, OPTION_DEFAULT = 10, 50, 60, 100, 1000, 1500
 UNDEFINED_PRIORITY = 9999
 BEFORE, MIDDLE, AFTER = 500, 1000, 1500
 
+ONE_LINE = 60
+"""Characters of a list or set that is shown on one line."""
+
 Loc = tuple[str, ...]
 
 
@@ -180,6 +183,8 @@ def show_value(value: object, *, lines: int = 5) -> str:
 
 
 def _show(value: object, indent: str, depth: int) -> str:
+    if depth < 0 and isinstance(value, list | tuple | dict):
+        return "..."  # what lies deeper is never shown, so it is not looked at: it may be thousands of levels
     match value:
         case bool():
             return "true" if value else "false"
@@ -200,6 +205,10 @@ def _show(value: object, indent: str, depth: int) -> str:
             return _nested(list(value), shown, "{}", indent, depth)
         case _ if isinstance(value, int | float):
             return repr(value)
+        case _ if (show := getattr(value, "__micros_show__", None)) is not None:
+            return str(show())
+        case _ if (given := getattr(value, "__micros_value__", None)) is not None:
+            return _show(given(), indent, depth)
         case _ if callable(value):
             return "<function>"
     return f"<{type(value).__name__}>"
@@ -225,6 +234,9 @@ def _nested(items: list[Any], shown: list[str], brackets: str, indent: str, dept
         return f"{brackets[0]} {brackets[1]}"
     if depth <= 0:
         return f"{brackets[0]} ... {brackets[1]}"
+    flat = f"[{', '.join(shown)}]" if brackets == "[]" else f"{{ {' '.join(shown)} }}"
+    if len(flat) <= ONE_LINE and "\n" not in flat:
+        return flat
     inner = f"\n{indent}  ".join(shown)
     return f"{brackets[0]}\n{indent}  {inner}\n{indent}{brackets[1]}"
 

@@ -65,6 +65,8 @@ class View(Mapping[str, Any]):
             try:
                 value = value[int(name)] if isinstance(value, list) else value[name]
             except (KeyError, IndexError, ValueError, TypeError):
+                if isinstance(value, View):
+                    raise value._ev.unknown(value._node.path + path[index:]) from None
                 raise self._ev.unknown(self._node.path + path[: index + 1]) from None
         return value
 

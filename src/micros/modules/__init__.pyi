@@ -5,6 +5,7 @@ from micros.modules.boot.kernel import Boot as Boot
 from micros.modules.boot.runit import Runit as Runit
 from micros.modules.environment import Environment as Environment
 from micros.modules.environment import EtcFile as EtcFile
+from micros.modules.images.dist import Dist as Dist
 from micros.modules.networking.networking import Dhcp as Dhcp
 from micros.modules.networking.networking import Networking as Networking
 from micros.modules.services.getty import Getty as Getty

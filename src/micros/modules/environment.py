@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from micros.lang import Config, Lines, Module, Record, check, defines, option
 from micros.modules.system import FileSpec, Install, System
 from micros.packages import Package, pkgs
+
+_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
+"""Text forms of private keys: RFC 7468 (10, 11), OpenSSL's and OpenSSH's own, OpenPGP's (RFC 9580, 6.2)."""
 
 
 class EtcFile(Record):
@@ -90,3 +95,12 @@ class Environment(Module, at="environment"):
         """Every mode is octal digits."""
         bad = [path for path, file in config[System].files.items() if set(file.mode) - set("01234567") or not file.mode]
         return f"the mode of {', '.join('/' + path for path in bad)} is not octal digits" if bad else None
+
+    @check
+    def no_private_keys(self, config: Config) -> str | None:
+        """A private key in the image, or in the store on its way there, is known to all who read either."""
+        bad = [path for path, file in config[System].files.items() if _PRIVATE_KEY.search(file.text)]
+        if not bad:
+            return None
+        names = ", ".join(f"/{path}" for path in bad)
+        return f"{names} holds a private key, which everybody who has the image could read; bring it to the running system"

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
-from micros.lang import Config, Module, Record, option
+from micros.lang import Config, Module, Pattern, Record, option
 from micros.lang import check as assertion
 from micros.machine import MACHINES, host_machine
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """Something that can be built: the value of an option below `system.build`.
+
+    `plan` is `module:function`, which gives the steps that make its files (see `micros.plan.artefacts`); `parameters` are
+    what that function is told, as plain data.
+    """
+
+    plan: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"artefact of {self.plan}"
 
 
 class FileSpec(Record):
@@ -36,29 +53,26 @@ class System(Module, at="system"):
         return f"system.files: {', '.join(map(repr, bad))} must be paths below /, without a leading slash" if bad else None
 
 
+_MACHINES = "|".join({name: None for machine in MACHINES for name in (machine.system, machine.name, machine.debian)})
+MachineName = Annotated[str, Pattern(_MACHINES, f"machine: {', '.join(machine.system for machine in MACHINES)}")]
+
+
 class Platform(Module, at="platform"):
     """Which machine the system is for, and which builds it."""
 
-    host: str = option(
+    host: MachineName = option(
         default=host_machine().system,
+        default_text="the machine that builds",
         doc="The machine the system runs on.",
         aliases=["nixpkgs.hostPlatform.system"],
         example="armv7l-linux",
     )
-    build: str = option(
+    build: MachineName = option(
         default=host_machine().system,
+        default_text="the machine that builds",
         doc="The machine that builds it. Nothing of the target runs there.",
         aliases=["nixpkgs.buildPlatform.system"],
     )
-
-    @assertion
-    def is_known(self, config: Config) -> str | None:
-        """The table of machines knows both."""
-        known = {name for machine in MACHINES for name in (machine.name, machine.system, machine.debian)}
-        unknown = [name for name in (self.host, self.build) if name not in known]
-        if unknown:
-            return f"platform: {', '.join(unknown)} is none of {', '.join(machine.system for machine in MACHINES)}"
-        return None
 
 
 Install = Literal["slim", "full"]

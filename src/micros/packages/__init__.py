@@ -26,6 +26,10 @@ class Package:
     def __str__(self) -> str:
         return f"/_pkg_:{self.name}:"
 
+    def __micros_show__(self) -> str:
+        """As messages and documentation write it."""
+        return f"pkgs.{self.name}"
+
 
 class Packages:
     """All packages, as attributes."""

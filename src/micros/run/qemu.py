@@ -12,14 +12,12 @@ import select
 import subprocess
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from micros.machine import host_machine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
     from micros.machine import Machine
 
 PROBE_SECONDS = 3.0
@@ -40,6 +38,18 @@ class Guest:
     cores: int = 1
     forwards: tuple[tuple[str, int, int], ...] = ()
     """Ports of the host's loopback that reach the guest: protocol `tcp` or `udp`, host port, guest port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emulator:
+    """QEMU as it is started here."""
+
+    argv: tuple[str, ...]
+    """The program's command line, before the guest's arguments."""
+    directory: Path
+    """Where it can make the socket of the agent's channel."""
+    note: Path
+    """A file that remembers a KVM that does not work."""
 
 
 def arguments(guest: Guest, accelerator: str, *, agent_socket: Path | None = None) -> list[str]:
@@ -68,24 +78,29 @@ def arguments(guest: Guest, accelerator: str, *, agent_socket: Path | None = Non
     return argv
 
 
-def accelerator_for(guest: Guest, qemu: Sequence[str]) -> tuple[str, str]:
+def accelerator_for(guest: Guest, emulator: Emulator) -> tuple[str, str]:
     """The accelerator to use, `kvm` or `tcg`, and why, for people.
 
     A device node proves nothing: a `/dev/kvm` that runs small code and hangs every kernel exists in the field. So the
-    guest's own kernel must say a first word under it before it is trusted.
+    guest's own kernel must say a first word under it before it is trusted. That it did not is noted, and
+    believed until the host is started again.
     """
     if guest.machine != host_machine():
         return "tcg", f"{guest.machine.name} is emulated on this {host_machine().name} host"
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "tcg", "no usable /dev/kvm"
-    if _speaks(guest, "kvm", qemu):
+    started = Path("/proc/sys/kernel/random/boot_id").read_text()
+    if emulator.note.exists() and emulator.note.read_text() == started:
+        return "tcg", "/dev/kvm exists, but no kernel spoke under it when it was last tried"
+    if _speaks(guest, "kvm", emulator):
         return "kvm", "/dev/kvm"
+    emulator.note.write_text(started)
     return "tcg", f"/dev/kvm exists, but the kernel said nothing under it within {PROBE_SECONDS:g} s"
 
 
-def _speaks(guest: Guest, accelerator: str, qemu: Sequence[str]) -> bool:
+def _speaks(guest: Guest, accelerator: str, emulator: Emulator) -> bool:
     """Whether the kernel, alone, writes to its console in time."""
-    argv = [*qemu, *arguments(guest, accelerator)]
+    argv = [*emulator.argv, *arguments(guest, accelerator)]
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None
     deadline = time.monotonic() + PROBE_SECONDS

@@ -11,6 +11,7 @@ It says READY when it starts, and again to a PING.
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import selectors
 import socket
@@ -19,41 +20,49 @@ import time
 from typing import TYPE_CHECKING
 
 from micros.base.errors import Kind, error
-from micros.run.qemu import Guest, accelerator_for, arguments
+from micros.run.qemu import Emulator, Guest, accelerator_for, arguments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
 
 LOG_TAIL_LINES = 25
+PANIC_SECONDS = 5.0
+"""How long the lines of a panic may take."""
 _POLL_SECONDS = 0.2
 
 
 class Vm:
     """One run of a guest, as a context manager; leaving it ends QEMU.
 
-    `qemu` is the program's command line; `directory` is one it can write to, for the agent's socket. `echo` receives
-    the console's bytes as they come. Waiting raises errors of kind `timeout`, or `boot-failed` where
-    QEMU ended or the kernel panicked, with the end of the console's log in their notes.
+    `echo` receives the console's bytes as they come; `keyboard` is a file descriptor whose bytes go to the console.
+    Waiting raises errors of kind `timeout`, `early-panic` where the kernel died before it ran anything, or `boot-failed`
+    where QEMU ended or the kernel panicked later, with the end of the console's log in their notes.
     """
 
     def __init__(
-        self, guest: Guest, qemu: Sequence[str], directory: Path, *, echo: Callable[[bytes], object] | None = None
+        self,
+        guest: Guest,
+        emulator: Emulator,
+        *,
+        echo: Callable[[bytes], object] | None = None,
+        keyboard: int | None = None,
     ) -> None:
         self.guest = guest
-        self.accelerator, self.reason = accelerator_for(guest, qemu)
+        self.accelerator, self.reason = accelerator_for(guest, emulator)
         self.log = bytearray()
         self.started = time.monotonic()
-        self._qemu = list(qemu)
+        self._emulator = emulator
         self._echo = echo
-        self._directory = directory
+        self._keyboard = keyboard
 
     def __enter__(self) -> Vm:
-        path = self._directory / "agent"
-        argv = [*self._qemu, *arguments(self.guest, self.accelerator, agent_socket=path)]
+        path = self._emulator.directory / "agent"
+        argv = [*self._emulator.argv, *arguments(self.guest, self.accelerator, agent_socket=path)]
+        typed = subprocess.DEVNULL if self._keyboard is None else subprocess.PIPE
         self._process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+            argv, stdin=typed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
         )
         assert self._process.stdout is not None
         self._console = self._process.stdout
@@ -64,6 +73,8 @@ class Vm:
         self._selector.register(self._console, selectors.EVENT_READ)
         if self._agent is not None:
             self._selector.register(self._agent, selectors.EVENT_READ)
+        if self._keyboard is not None:
+            self._selector.register(self._keyboard, selectors.EVENT_READ)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
@@ -72,6 +83,9 @@ class Vm:
         self._process.wait()
         self._selector.close()
         self._console.close()
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):  # a key typed as QEMU ended
+                self._process.stdin.close()
         if self._agent is not None:
             self._agent.close()
 
@@ -88,30 +102,31 @@ class Vm:
         """Wait until the guest's agent takes commands."""
         self._wait(lambda: b"READY" in self._received, "the guest's agent did not come up", timeout)
 
-    def wait_for_end(self, *, timeout: float) -> None:
-        """Wait until QEMU has ended, as it does when the guest powers off."""
+    def wait_for_end(self, *, timeout: float) -> int:
+        """Wait until QEMU has ended, as it does when the guest powers off; its exit status."""
         deadline = time.monotonic() + timeout
-        while self._process.poll() is None or self._pump():
+        while self._pump() or self._process.poll() is None:
             if time.monotonic() > deadline:
                 raise self._failure(Kind.TIMEOUT, f"the guest did not power off within {timeout:g} s")
+        return self._process.wait()
 
     def run(self, command: str, *, timeout: float = 60.0) -> tuple[int, bytes]:
         """Run a shell command as root in the guest: its exit status, and its output with the errors in it."""
-        assert self._agent is not None
-        self._received.clear()
-        self._agent.sendall(b"RUN " + base64.b64encode(command.encode()) + b"\n")
+        self._ask(command)
         self._wait(self._answered, f"the guest did not finish {command!r}", timeout)
         body = bytes(self._received).replace(b"\r", b"").partition(b"BEGIN\n")[2]
         output, _, status = body.rpartition(b"END ")
         return int(status.split()[0]), base64.b64decode(output)
 
-    def succeed(self, command: str, *, timeout: float = 60.0) -> str:
-        """The output of a command that must exit with 0; else an error of kind `boot-failed` with its output."""
-        status, output = self.run(command, timeout=timeout)
-        text = output.decode(errors="replace")
-        if status:
-            raise error(Kind.BOOT_FAILED, f"{command!r} exited with {status} in the guest", notes=text.splitlines())
-        return text
+    def power_off(self, *, timeout: float) -> None:
+        """Ask the guest to power off, and wait until QEMU has ended; the guest may be gone before it can answer."""
+        self._ask("poweroff")
+        self.wait_for_end(timeout=timeout)
+
+    def _ask(self, command: str) -> None:
+        assert self._agent is not None
+        self._received.clear()
+        self._agent.sendall(b"RUN " + base64.b64encode(command.encode()) + b"\n")
 
     def _answered(self) -> bool:
         tail = bytes(self._received).replace(b"\r", b"").rpartition(b"END ")
@@ -121,16 +136,25 @@ class Vm:
         deadline = time.monotonic() + timeout
         while not done():
             ended = self._process.poll() is not None
-            if not self._pump() and ended and not done():
-                raise self._failure(Kind.BOOT_FAILED, f"QEMU ended: {what}")
+            came = self._pump()
             if b"Kernel panic" in self.log:
-                self._pump()
-                raise self._failure(Kind.BOOT_FAILED, f"the guest's kernel panicked: {what}")
+                raise self._panic(what)
+            if not came and ended and not done():
+                raise self._failure(Kind.BOOT_FAILED, f"QEMU ended: {what}")
             if time.monotonic() > deadline:
                 raise self._failure(Kind.TIMEOUT, f"{what} within {timeout:g} s")
 
+    def _panic(self, what: str) -> Exception:
+        """The error of a panic; the lines that follow its first one tell whether anything of user space ran yet."""
+        until = time.monotonic() + PANIC_SECONDS
+        while (self._pump() or self._process.poll() is None) and time.monotonic() < until:
+            pass
+        if b"Comm: swapper" in self.log.partition(b"Kernel panic")[2]:  # the name of the kernel's own first process
+            return self._failure(Kind.EARLY_PANIC, f"the guest's kernel panicked before user space: {what}")
+        return self._failure(Kind.BOOT_FAILED, f"the guest's kernel panicked: {what}")
+
     def _pump(self) -> bool:
-        """Take what console and agent have sent; whether anything came."""
+        """Take what console, agent and keyboard have sent; whether anything came."""
         came = False
         for key, _ in self._selector.select(_POLL_SECONDS):
             if key.fileobj is self._console:
@@ -138,24 +162,30 @@ class Vm:
                 self.log += data
                 if self._echo is not None:
                     self._echo(data)
-            else:
-                assert self._agent is not None
+            elif self._agent is not None and key.fileobj is self._agent:
                 data = self._agent.recv(65536)
                 self._received += data
+            else:
+                data = self._typed(key.fd)
             if not data:
                 self._selector.unregister(key.fileobj)
             came = came or bool(data)
         return came
 
+    def _typed(self, keyboard: int) -> bytes:
+        """Hand over what was typed; nothing once the keyboard or QEMU has gone."""
+        assert self._process.stdin is not None
+        data = os.read(keyboard, 4096)
+        try:
+            self._process.stdin.write(data)
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            return b""
+        return data
+
     def _failure(self, kind: Kind, message: str) -> Exception:
         tail = self.log.decode(errors="replace").splitlines()[-LOG_TAIL_LINES:]
         return error(kind, message, notes=["the console's last lines:", *("  " + line for line in tail)])
-
-
-def interactive(guest: Guest, qemu: Sequence[str]) -> int:
-    """Give the guest this terminal until it powers off or the user leaves with Ctrl-A X; QEMU's exit status."""
-    accelerator, _reason = accelerator_for(guest, qemu)
-    return subprocess.call([*qemu, *arguments(guest, accelerator)])
 
 
 def _connect(path: Path, process: subprocess.Popen[bytes]) -> socket.socket | None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from micros.base.digest import Digest
-from micros.store.disk import disk_errors
+from micros.store.disk import CONTENT_MODE, disk_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -67,7 +67,7 @@ class Blocks:
         hasher = hashlib.sha256()
         rows: list[tuple[bytes, int, int]] = []
         offset = 0
-        with disk_errors(self.directory):
+        with disk_errors(self.directory, sum(map(len, values.values()))):
             descriptor, name = tempfile.mkstemp(dir=self.directory, suffix=".new")
             with os.fdopen(descriptor, "wb") as stream:
                 for key, value in values.items():
@@ -77,7 +77,7 @@ class Blocks:
                     offset += len(value)
                 stream.flush()
                 os.fsync(stream.fileno())
-                os.fchmod(stream.fileno(), 0o444)
+                os.fchmod(stream.fileno(), CONTENT_MODE)
             path = self.directory / f"{hasher.hexdigest()}.pack"
             os.rename(name, path)
         pack = hasher.digest()

@@ -7,6 +7,7 @@ import ctypes
 import errno
 import itertools
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from micros.base.errors import Kind, MicrosError, error
@@ -14,36 +15,43 @@ from micros.base.units import human_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _BROKEN = {errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.EFBIG, errno.ENOTDIR}
-_BROKEN |= {errno.ENOMEM, errno.ENOLCK, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR, errno.ENXIO, errno.ESTALE}
+_BROKEN |= {errno.ENOENT, errno.ENOMEM, errno.ENOLCK, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR, errno.ENXIO, errno.ESTALE}
+CONTENT_MODE = 0o444
+"""Permissions of everything that is named by its digest: it never changes."""
 _numbers = itertools.count()
 
 
 @contextlib.contextmanager
-def disk_errors(root: Path) -> Iterator[None]:
-    """Turn what the file system below `root` refuses into errors of kind `no-space` or `store`."""
+def disk_errors(root: Path, needed: int = 0) -> Iterator[None]:
+    """Turn what the file system refuses into errors of kind `no-space` or `store`, of kind `bad-file` outside `root`.
+
+    `needed`: bytes to be written, where that is known.
+    """
     try:
         yield
     except OSError as problem:
-        raise _explained(root, problem) from None
+        raise _explained(root, problem, needed) from None
 
 
-def _explained(root: Path, problem: OSError) -> MicrosError | OSError:
-    name = problem.filename or root
+def _explained(root: Path, problem: OSError, needed: int) -> MicrosError | OSError:
+    name = os.fsdecode(problem.filename) if isinstance(problem.filename, str | bytes | os.PathLike) else str(root)
     if problem.errno in _FULL:
-        existing = next(path for path in (root, *root.parents) if path.exists())
+        existing = next(path for path in (Path(name), *Path(name).parents, root) if path.exists())
         free = os.statvfs(existing)
         notes = [f"free: {human_bytes(free.f_bavail * free.f_frsize)}, {free.f_favail} inodes"]
+        notes += [f"needed: {human_bytes(needed)}"] if needed else []
         reason = "over its quota" if problem.errno == errno.EDQUOT else "full"
         hint = "run `micros gc`, or move the store with --store or MICROS_STORE"
-        return error(Kind.NO_SPACE, f"the file system of {root} is {reason}, writing {name}", notes=notes, hint=hint)
-    if problem.errno in _BROKEN:
-        hint = "check the disk and its rights, or choose another store with --store or MICROS_STORE"
-        return error(Kind.STORE, f"cannot use the store: {problem.strerror}: {name}", hint=hint)
-    return problem
+        return error(Kind.NO_SPACE, f"the file system of {existing} is {reason}, writing {name}", notes=notes, hint=hint)
+    if problem.errno not in _BROKEN:
+        return problem
+    if not Path(name).is_relative_to(root):
+        return error(Kind.BAD_FILE, f"cannot use {name}: {problem.strerror}")
+    hint = "check the disk and its rights, or choose another store with --store or MICROS_STORE"
+    return error(Kind.STORE, f"cannot use the store: {problem.strerror}: {name}", hint=hint)
 
 
 def write_durably(path: Path, data: bytes, scratch: Path, mode: int = 0o644) -> None:
@@ -76,6 +84,15 @@ def _write_synced(path: Path, data: bytes, mode: int) -> None:
 def sync_directory(path: Path) -> None:
     """Make the names in a directory durable."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_file(path: Path) -> None:
+    """Make a file's contents and mode durable."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -6,16 +6,17 @@ names one; a redirect leads to http or https only.
 
 from __future__ import annotations
 
-import hashlib
 import http.client
+import os
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Protocol
 
+from micros.base.digest import digest_of_stream
 from micros.base.errors import Kind, MicrosError, error
 from micros.base.units import human_bytes
 from micros.store.disk import disk_errors
@@ -29,10 +30,13 @@ if TYPE_CHECKING:
     from micros.store.store import Store
 
 TIMEOUT_SECONDS = 30.0
+"""How long a mirror may be silent, unless MICROS_NETWORK_TIMEOUT says other seconds."""
 SLOW_BYTES_PER_SECOND = 1024
-SLOW_SECONDS = 60.0
+"""A mirror slower than this for twice the time it may be silent is given up."""
 TRIES = 4
 PARALLEL = 6
+_FINAL = (301, 302, 303, 307, 308, 403, 404, 410)
+"""Answers that asking again does not change."""
 _CHUNK_BYTES = 1 << 16
 
 
@@ -46,12 +50,32 @@ class Wanted:
     name: str
 
 
-def fetch_all(
-    store: Store, wanted: Iterable[Wanted], *, offline: bool = False, progress: Callable[[int], object] | None = None
-) -> None:
+class Watcher(Protocol):
+    """Told how downloads go, from any thread; decides nothing."""
+
+    def expected(self, count: int) -> None:
+        """So many more bytes will be downloaded."""
+
+    def received(self, count: int) -> None:
+        """So many bytes have come."""
+
+
+class _Unwatched:
+    def expected(self, count: int) -> None:
+        """Nobody watches."""
+
+    def received(self, count: int) -> None:
+        """Nobody watches."""
+
+
+UNWATCHED: Watcher = _Unwatched()
+"""Nobody watches."""
+
+
+def fetch_all(store: Store, wanted: Iterable[Wanted], *, offline: bool = False, watcher: Watcher = UNWATCHED) -> None:
     """Bring every file into the store that is not there; all failures are reported together.
 
-    Raises errors of kind `offline`, `download` or `digest-mismatch`. `progress` is told bytes as they come.
+    Raises errors of kind `offline`, `download` or `digest-mismatch`. The watcher is told bytes as they come.
     """
     missing = {item.digest: item for item in wanted if not store.has(item.digest)}
     if not missing:
@@ -65,12 +89,13 @@ def fetch_all(
             notes=[*names[:20], *(["..."] if len(names) > 20 else [])],
             hint="build once without --offline",
         )
+    watcher.expected(sum(item.size for item in missing.values()))
     problems: list[MicrosError] = []
     with ThreadPoolExecutor(PARALLEL) as pool, store.workspace() as workspace:
 
         def one(item: Wanted) -> MicrosError | None:
             try:
-                _fetch(store, item, workspace / item.digest, progress or _unwatched)
+                _fetch(store, item, workspace / item.digest, watcher.received)
             except MicrosError as problem:
                 return problem
             return None
@@ -80,50 +105,63 @@ def fetch_all(
         raise MicrosError(*(part for problem in problems for part in problem.problems))
 
 
-def _unwatched(count: int) -> None:
-    """Nobody watches."""
-
-
 def fetch_small(url: str, *, limit: int) -> bytes:
-    """A file whose digest is not known yet, such as a release file. Raises errors of kind `download`."""
+    """A file whose digest is not known yet, such as a release file. Raises errors of kind `download` or `too-large`."""
+    parts: list[bytes] = []
     try:
         with _open(url, 0) as answer:
-            data = answer.read(limit + 1)
+            whole = _copy(answer, limit + 1, parts.append)
     except (OSError, http.client.HTTPException) as problem:
         raise _failed(url, problem) from None
+    data = b"".join(parts)
     if len(data) > limit:
         raise error(Kind.TOO_LARGE, f"{url} is larger than {human_bytes(limit)}")
-    return bytes(data)
+    if not whole:
+        raise _failed(url, ConnectionError(f"the connection ended after {len(data)} bytes"))
+    return data
+
+
+def timeout() -> float:
+    """Seconds a mirror may be silent. Raises an error of kind `usage` where the user's own figure is none."""
+    named = os.environ.get("MICROS_NETWORK_TIMEOUT")
+    try:
+        seconds = float(named) if named else TIMEOUT_SECONDS
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 1e6:
+        raise error(Kind.USAGE, f"MICROS_NETWORK_TIMEOUT is {named!r}, which is no number of seconds")
+    return seconds
 
 
 def _fetch(store: Store, item: Wanted, path: Path, progress: Callable[[int], object]) -> None:
-    last: Exception | None = None
-    got, size = "nothing", 0
+    failure: MicrosError | None = None
+    mismatches = 0
     for attempt in range(TRIES):
         try:
             _download(store, item, path, progress)
         except (OSError, http.client.HTTPException) as problem:
-            if isinstance(problem, urllib.error.HTTPError) and problem.code in (403, 404, 410):
-                raise _failed(item.url, problem) from None
-            last = problem
-            time.sleep(0.3 * 2**attempt)
+            failure = _failed(item.url, problem)
+            if item.url.startswith("file:") or (isinstance(problem, urllib.error.HTTPError) and problem.code in _FINAL):
+                break
+            if attempt < TRIES - 1:
+                time.sleep(0.3 * 2**attempt)
             continue
-        hasher = hashlib.sha256(path.read_bytes())
-        if hasher.hexdigest() == item.digest and path.stat().st_size == item.size:
+        with disk_errors(store.root), path.open("rb") as stream:
+            got = digest_of_stream(stream)
+        size = path.stat().st_size
+        if got == item.digest and size == item.size:
             store.add_file(path)
             return
-        got, size = hasher.hexdigest(), path.stat().st_size
-        path.unlink()
-        if size >= item.size:
-            last = None
-            if attempt:
-                raise _mismatch(item, got, size)
-    if last is not None:
-        raise _failed(item.url, last) from None
-    raise _mismatch(item, got, size)
+        kept = store.quarantine(path, got)
+        failure = _mismatch(item, got, size, kept)
+        mismatches += 1
+        if mismatches == 2:
+            break
+    assert failure is not None
+    raise failure
 
 
-def _mismatch(item: Wanted, got: str, size: int) -> MicrosError:
+def _mismatch(item: Wanted, got: str, size: int, kept: Path) -> MicrosError:
     return error(
         Kind.DIGEST_MISMATCH,
         f"{item.name} is not what was promised",
@@ -131,35 +169,54 @@ def _mismatch(item: Wanted, got: str, size: int) -> MicrosError:
             f"from      {item.url}",
             f"expected  sha256 {item.digest}, {item.size} bytes",
             f"got       sha256 {got}, {size} bytes",
+            f"kept as   {kept}",
         ],
         hint="the mirror may be damaged or in the middle of an update: try later, or another --mirror",
     )
 
 
 def _download(store: Store, item: Wanted, path: Path, progress: Callable[[int], object]) -> None:
-    """Get what is missing of one file, from where the last try ended."""
+    """Get what is missing of one file, from where the last try ended, and never more than a byte too much."""
     have = path.stat().st_size if path.exists() else 0
     if have >= item.size > 0:
         return
     with _open(item.url, have) as answer:
         if have and getattr(answer, "status", 200) != 206:
             have = 0
-        began, count = time.monotonic(), 0
-        with disk_errors(store.root), path.open("r+b" if have else "wb") as out:
+        with disk_errors(store.root, item.size), path.open("r+b" if have else "wb") as out:
             out.seek(have)
-            while have + count <= item.size:
-                chunk = answer.read(_CHUNK_BYTES)
-                if not chunk:
-                    break
-                chunk = chunk[: item.size + 1 - have - count]
-                out.write(chunk)
-                count += len(chunk)
-                progress(len(chunk))
-                elapsed = time.monotonic() - began
-                if elapsed > SLOW_SECONDS and count < SLOW_BYTES_PER_SECOND * elapsed:
-                    raise TimeoutError(f"only {count} bytes in {elapsed:.0f} s")
-    if have + count < item.size:
-        raise ConnectionError(f"the connection ended after {have + count} of {item.size} bytes")
+
+            def keep(data: bytes) -> None:
+                out.write(data)
+                progress(len(data))
+
+            whole = _copy(answer, item.size + 1 - have, keep)
+            have = out.tell()
+    if have < item.size and not whole:
+        raise ConnectionError(f"the connection ended after {have} of {item.size} bytes")
+
+
+def _copy(answer: http.client.HTTPResponse, most: int, keep: Callable[[bytes], object]) -> bool:
+    """Hand on what comes, at most so many bytes; whether that is all the server means to send, by its own word.
+
+    Raises TimeoutError where it comes too slowly.
+    """
+    announced = answer.headers.get("Content-Length", "")
+    left = int(announced) if announced.isascii() and announced.isdigit() else None
+    patience = 2 * timeout()
+    began, count = time.monotonic(), 0
+    while count < most and left != 0:
+        # What is there, not a full buffer: else a byte now and then would go unnoticed for hours.
+        chunk = answer.read1(min(_CHUNK_BYTES, most - count))
+        if not chunk:
+            break
+        keep(chunk)
+        count += len(chunk)
+        left = None if left is None else left - len(chunk)
+        elapsed = time.monotonic() - began
+        if elapsed > patience and count < SLOW_BYTES_PER_SECOND * elapsed:
+            raise TimeoutError(f"only {count} bytes in {elapsed:.0f} s")
+    return not left
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
@@ -178,12 +235,19 @@ def _open(url: str, start: int) -> http.client.HTTPResponse:
     if start:
         headers["Range"] = f"bytes={start}-"
     opener = urllib.request.build_opener(_Redirects)
-    answer: http.client.HTTPResponse = opener.open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_SECONDS)
+    try:
+        answer: http.client.HTTPResponse = opener.open(urllib.request.Request(url, headers=headers), timeout=timeout())
+    except ValueError as problem:  # what urllib says to text that is no URL
+        raise urllib.error.URLError(str(problem)) from None
     return answer
 
 
 def _failed(url: str, problem: Exception) -> MicrosError:
-    reason = f"status {problem.code}" if isinstance(problem, urllib.error.HTTPError) else str(problem) or repr(problem)
-    host = urllib.parse.urlsplit(url).netloc or "the file system"
+    if isinstance(problem, urllib.error.HTTPError):
+        where = f", {' '.join(str(problem.reason).split())}" if 300 <= problem.code < 400 else ""
+        reason = f"status {problem.code}{where}"
+    else:
+        reason = str(problem.reason if isinstance(problem, urllib.error.URLError) else problem) or repr(problem)
+    host = url.partition("://")[2].partition("/")[0] or "the file system"
     hint = "check the network and the mirror; choose another with --mirror or MICROS_MIRROR"
     return error(Kind.DOWNLOAD, f"cannot download from {host}: {reason}", notes=[url], hint=hint)

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import stat
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from micros.base.digest import Digest, digest_of, digest_of_stream
 from micros.base.errors import Kind, MicrosError, error
 from micros.base.tree import Tree
-from micros.store.disk import disk_errors, write_durably
+from micros.store.disk import CONTENT_MODE, disk_errors, remove_tree, write_durably
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -41,9 +42,11 @@ def pin(store: Store, output: Path, digests: Iterable[Digest]) -> None:
     name = output.absolute().as_posix()
     unique = digest_of(os.fsencode(name))[:16]
     file_name = f"{os.path.basename(name)[-60:]}-{unique}.json"
-    data = json.dumps({"output": name, "digests": sorted(set(digests))}, indent=1).encode()
+    data = json.dumps({"output": name, "digests": sorted(set(digests))}).encode()
+    path = store.root / "pins" / file_name
     with disk_errors(store.root):
-        write_durably(store.root / "pins" / file_name, data, store.scratch)
+        if not path.exists() or path.read_bytes() != data:
+            write_durably(path, data, store.scratch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,10 @@ def _collect(store: Store, oldest: float) -> Collected:
         if path.stat().st_mtime < oldest:
             with store.workspace() as workspace:
                 os.rename(path, workspace / "root")  # whole or gone, should this be killed
+    for path in (store.root / "quarantine").glob("*"):
+        if path.stat().st_mtime < oldest:
+            freed += path.stat().st_size
+            path.unlink()
     for path in (store.root / "locks").iterdir():
         if path.name != "users":
             path.unlink()
@@ -142,12 +149,15 @@ class Damage:
     path: Path
     expected: str
     got: str
+    mode_only: bool = False
+    """The bytes are right, and only the permissions are not."""
 
 
 def verify(store: Store, *, repair: bool) -> tuple[int, list[Damage]]:
     """Hash every blob and pack: how many there are, and which are damaged.
 
-    With `repair` the damaged ones are removed, so that the next build fetches or makes them again.
+    With `repair` the damaged ones are removed, so that the next build fetches or makes them again. Results that name
+    damaged contents, and pins that cannot be read, count as damaged too.
     """
     count = 0
     damages: list[Damage] = []
@@ -156,24 +166,46 @@ def verify(store: Store, *, repair: bool) -> tuple[int, list[Damage]]:
         packs = sorted((store.root / "blocks").glob("*.pack"))
         for path in [*blobs, *packs]:
             count += 1
-            try:
-                with path.open("rb") as stream:
-                    got: str = digest_of_stream(stream)
-            except OSError as problem:
-                got = problem.strerror or "unreadable"
-            expected = path.name.removesuffix(".pack")
-            if got != expected:
-                damages.append(Damage(path, expected, got))
+            damages += _damage(path)
         for path in sorted((store.root / "results").glob("??/*")):
             words = path.read_text(errors="replace").split()
-            if len(words) != 2 or not _whole(store, Digest(words[1]), {damage.path.name for damage in damages}):
+            bad = {damage.path.name for damage in damages if not damage.mode_only}
+            if len(words) != 2 or not _whole(store, Digest(words[1]), bad):
                 damages.append(Damage(path, "the result of a step", " ".join(words)[:80] or "nothing"))
         pins = [path for path in (store.root / "pins").glob("*.json") if _pin_record(path) is None]
         damages += [Damage(path, "a pin", "unreadable") for path in pins]
         if repair:
             for damage in damages:
-                damage.path.unlink()
+                _repair(damage)
     return count, damages
+
+
+def _damage(path: Path) -> list[Damage]:
+    """What is wrong with a blob or pack: nothing, or one thing."""
+    expected = path.name.removesuffix(".pack")
+    mode = path.lstat().st_mode
+    if not stat.S_ISREG(mode):
+        return [Damage(path, expected, "not a regular file")]
+    try:
+        with path.open("rb") as stream:
+            got: str = digest_of_stream(stream)
+    except OSError as problem:
+        got = problem.strerror or "unreadable"
+    if got != expected:
+        return [Damage(path, expected, got)]
+    if mode & 0o7777 != CONTENT_MODE:
+        return [Damage(path, f"mode {CONTENT_MODE:04o}", f"mode {mode & 0o7777:04o}", mode_only=True)]
+    return []
+
+
+def _repair(damage: Damage) -> None:
+    """Remove what is damaged; give back its mode to what has only lost that."""
+    if damage.mode_only:
+        os.chmod(damage.path, CONTENT_MODE)
+    elif damage.path.is_dir() and not damage.path.is_symlink():
+        remove_tree(damage.path)
+    else:
+        damage.path.unlink()
 
 
 def _whole(store: Store, digest: Digest, bad: set[str]) -> bool:

@@ -6,7 +6,7 @@ import fcntl
 import importlib
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from micros.base.digest import Digest
@@ -17,7 +17,6 @@ from micros.store.store import Batch, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from concurrent.futures import Future
     from pathlib import Path
 
     from micros.base.tree import Tree
@@ -103,9 +102,9 @@ class Scheduler:
         """The results of several steps, in their order; independent ones run in parallel threads."""
         wanted = list(steps)
         with using(self.store):
-            for step in wanted:
-                self._submit(step)
             try:
+                for step in wanted:
+                    self._submit(step)
                 return [self._futures[id(step)][1].result() for step in wanted]
             except Exception:
                 # What still runs must end while the store is held; what failed may be asked for again.
@@ -124,11 +123,20 @@ class Scheduler:
         known = self._futures.get(id(step))
         if known is not None:
             return known[1]
-        for value in step.inputs.values():
-            if isinstance(value, Step):
-                self._submit(value)
-        future = self._pool.submit(self._result, step)
+        waiting = [self._submit(value) for value in step.inputs.values() if isinstance(value, Step)]
+        future = self._recorded(step) if all(map(_is_known, waiting)) else None
+        if future is None:
+            future = self._pool.submit(self._result, step)
         self._futures[id(step)] = (step, future)
+        return future
+
+    def _recorded(self, step: Step) -> Future[Digest] | None:
+        """A result that the store has: a look costs less than handing it to a thread."""
+        found = self.lookup(self.key(step))
+        if found is None:
+            return None
+        future: Future[Digest] = Future()
+        future.set_result(found)
         return future
 
     def _inputs(self, step: Step) -> dict[str, Digest]:
@@ -178,3 +186,7 @@ class Scheduler:
     def close(self) -> None:
         """End the threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _is_known(future: Future[Digest]) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None

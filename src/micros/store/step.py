@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,31 +51,59 @@ def step_key(step: Step, inputs: Mapping[str, Digest]) -> Digest:
 
 @functools.cache
 def code_digest(module: str) -> Digest:
-    """The digest of a program's code: all of its layer, of what every layer uses, and the libraries that make bytes.
+    """The digest of a program's code: its file, every file of ours it imports, directly or not, the data files beside
+    those, and the libraries that make bytes.
 
     Contents are read once a process, never dates: an edit that keeps size and time is an edit.
     """
-    parts = module.split(".")
-    layer = ".".join(parts[:2]) if parts[0] == "micros" else parts[0]
-    used = {layer, "micros.base", "micros.machine", "micros.formats"}
-    sources = {name: _sources_digest(name) for name in sorted(used)}
-    return digest_of_json([sources, library_versions()])
+    found: dict[str, list[tuple[str, Digest]]] = {}
+    pending = [module]
+    while pending:
+        name = pending.pop()
+        if name not in found:
+            found[name], imported = _source(name)
+            pending += imported
+    if not found[module]:
+        raise ModuleNotFoundError(f"a step names the program module {module}, which does not exist", name=module)
+    return digest_of_json([found, library_versions()])
+
+
+_IMPORT = re.compile(r"^[ \t]*(?:from +(micros[\w.]*) +import +(\([^)]*\)|.*)|import +(micros[\w.]*))", re.MULTILINE)
+_OURS = Path(__file__).parents[1]
 
 
 @functools.cache
-def _sources_digest(name: str) -> str:
-    spec = importlib.util.find_spec(name)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"a step names the program module {name}, which does not exist", name=name)
-    if not spec.submodule_search_locations:
-        return digest_of(Path(spec.origin).read_bytes())
-    listing = []
-    for location in spec.submodule_search_locations:
-        root = Path(location)
-        for path in sorted(root.rglob("*")):
-            if path.is_file() and path.suffix != ".pyc":
-                listing.append((path.relative_to(root).as_posix(), digest_of(path.read_bytes())))
-    return digest_of_json(listing)
+def _source(name: str) -> tuple[list[tuple[str, Digest]], list[str]]:
+    """A module's file and the data files beside it, by name with their digests; and the modules of ours it may import.
+
+    The latter is read off the text, so that imports inside functions and for type checkers count. Names that are no
+    modules have no file, and count as nothing.
+    """
+    path = _file_of(name)
+    if path is None:
+        return [], []
+    text = path.read_bytes()
+    imported: list[str] = []
+    for match in _IMPORT.finditer(text.decode()):
+        package = match[1] or match[3]
+        imported += [package, *(f"{package}.{word}" for word in re.findall(r"\w+", match[2] or ""))]
+    return [("", digest_of(text)), *_data_beside(path.parent)], imported
+
+
+def _file_of(name: str) -> Path | None:
+    """A module's source file; ours are found without asking the import system, which is slow to say no."""
+    first, *rest = name.split(".")
+    if first != "micros":
+        spec = importlib.util.find_spec(name)
+        return Path(spec.origin) if spec is not None and spec.origin is not None else None
+    base = _OURS.joinpath(*rest)
+    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
+
+
+@functools.cache
+def _data_beside(directory: Path) -> list[tuple[str, Digest]]:
+    files = sorted(path for path in directory.iterdir() if path.is_file() and path.suffix not in (".py", ".pyc", ".pyi"))
+    return [(path.name, digest_of(path.read_bytes())) for path in files]
 
 
 @functools.cache

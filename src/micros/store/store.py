@@ -8,6 +8,7 @@ import itertools
 import os
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -15,13 +16,24 @@ from micros.base.digest import Digest, digest_of, digest_of_stream
 from micros.base.errors import Kind, error
 from micros.base.tree import Tree
 from micros.store.blocks import Blocks
-from micros.store.disk import disk_errors, remove_tree, sync_directory, sync_file_system, write_durably
+from micros.store.disk import (
+    CONTENT_MODE,
+    disk_errors,
+    remove_tree,
+    sync_directory,
+    sync_file,
+    sync_file_system,
+    write_durably,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 VERSION = "1"
 _PARTS = ("blobs", "results", "locks", "pins", "scratch", "roots", "blocks")
+_MOST_ENTRIES = 150_000
+"""Of trees kept in memory."""
+_FEW_FILES = 16
 _SHARDS = [f"{number:02x}" for number in range(256)]
 
 
@@ -34,6 +46,7 @@ class Store:
     <root>/scratch/<random>/     one running build's own space; `<random>.lock` beside it is held by the owner
     <root>/roots/<digest>/       trees laid out as directories, for programs in the sandbox
     <root>/blocks/               compressed blocks, a cache (see blocks.py)
+    <root>/quarantine/<sha256>   downloads that were not what they had to be, for people to look at; made when needed
 
     Everything appears by rename after it is durable, so a crash at any point leaves nothing half-visible. Errors of
     kinds `store` and `no-space` name the file system.
@@ -44,6 +57,7 @@ class Store:
         with disk_errors(root):
             self._open()
         self.blocks = Blocks(root / "blocks")
+        self._trees = _Trees()
         self._session: Path | None = None
         self._session_lock: BinaryIO | None = None
         self._session_guard = threading.Lock()
@@ -144,37 +158,77 @@ class Store:
     def close(self) -> None:
         """Remove this process' space."""
         if self._session is not None and self._session_lock is not None:
-            remove_tree(self._session)
-            self._session.with_name(self._session.name + ".lock").unlink(missing_ok=True)
-            self._session_lock.close()
+            with disk_errors(self.root), self._session_lock:
+                remove_tree(self._session)
+                self._session.with_name(self._session.name + ".lock").unlink(missing_ok=True)
             self._session = self._session_lock = None
 
     def add_bytes(self, data: bytes) -> Digest:
         """Keep a content, durably; known contents cost a look."""
         digest = digest_of(data)
         if not self.has(digest):
-            with disk_errors(self.root):
-                write_durably(self.blob_path(digest), data, self.scratch, 0o444)
+            with disk_errors(self.root, len(data)):
+                write_durably(self.blob_path(digest), data, self.scratch, CONTENT_MODE)
         return digest
 
     def add_file(self, path: Path) -> Digest:
         """Keep a scratch file, which moves into the store."""
-        with disk_errors(self.root), path.open("rb") as stream:
+        with disk_errors(self.root), path.open("rb") as stream, ThreadPoolExecutor(1) as other:
+            os.fchmod(stream.fileno(), CONTENT_MODE)
+            durable = other.submit(os.fsync, stream.fileno())  # the disk works while the digest is computed
             digest = digest_of_stream(stream)
+            durable.result()
             if not self.has(digest):
-                os.fchmod(stream.fileno(), 0o444)
-                os.fsync(stream.fileno())
                 os.rename(path, self.blob_path(digest))
                 sync_directory(self.blob_path(digest).parent)
         return digest
 
+    def quarantine(self, path: Path, digest: Digest) -> Path:
+        """Put a scratch file aside, where nothing reads it but people; its new path."""
+        kept = self.root / "quarantine" / digest
+        with disk_errors(self.root):
+            kept.parent.mkdir(exist_ok=True)
+            os.rename(path, kept)
+        return kept
+
     def add_tree(self, tree: Tree) -> Digest:
         """Keep a tree's manifest; its contents are put by themselves."""
-        return self.add_bytes(tree.manifest())
+        digest = self.add_bytes(tree.manifest())
+        self._trees.put(digest, tree)
+        return digest
 
     def tree(self, digest: Digest) -> Tree:
-        """A tree by the digest of its manifest."""
-        return Tree.from_manifest(self.read(digest))
+        """A tree by the digest of its manifest. One that was used lately is not read again."""
+        tree = self._trees.get(digest)
+        if tree is None:
+            tree = Tree.from_manifest(self.read(digest))
+            self._trees.put(digest, tree)
+        return tree
+
+
+class _Trees:
+    """The trees used last, as long as they have few entries together: about 500 bytes each."""
+
+    def __init__(self) -> None:
+        self._trees: dict[Digest, Tree] = {}
+        self._entries = 0
+        self._guard = threading.Lock()
+
+    def get(self, digest: Digest) -> Tree | None:
+        with self._guard:
+            tree = self._trees.pop(digest, None)
+            if tree is not None:
+                self._trees[digest] = tree
+            return tree
+
+    def put(self, digest: Digest, tree: Tree) -> None:
+        with self._guard:
+            if digest not in self._trees:
+                self._trees[digest] = tree
+                self._entries += len(tree)
+            while self._entries > _MOST_ENTRIES:
+                oldest = next(iter(self._trees))
+                self._entries -= len(self._trees.pop(oldest))
 
 
 class Batch:
@@ -192,8 +246,8 @@ class Batch:
         digest = digest_of(data)
         if digest not in self._files and not self._store.has(digest):
             path = self._directory / f".{digest}.{next(self._numbers)}"
-            with disk_errors(self._store.root):
-                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o444)
+            with disk_errors(self._store.root, len(data)):
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, CONTENT_MODE)
                 with os.fdopen(descriptor, "wb", buffering=0) as stream:
                     view = memoryview(data)
                     while view:
@@ -211,11 +265,20 @@ class Batch:
         if not self._files:
             return
         with self._guard, disk_errors(self._store.root):
-            sync_file_system(self._directory)
+            # The whole file system has others' data to write too: for a few files, only theirs.
+            few = len(self._files) <= _FEW_FILES
+            for path in self._files.values():
+                os.chmod(path, CONTENT_MODE)
+                if few:
+                    sync_file(path)
+            if not few:
+                sync_file_system(self._directory)
             for digest, path in self._files.items():
-                os.chmod(path, 0o444)
                 os.rename(path, self._store.blob_path(digest))
-            sync_file_system(self._directory)
+                if few:
+                    sync_directory(self._store.blob_path(digest).parent)
+            if not few:
+                sync_file_system(self._directory)
             self._files.clear()
 
 

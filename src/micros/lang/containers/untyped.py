@@ -53,7 +53,7 @@ def opened(ev: Evaluation, loc: Loc, value: Any, definition: Def) -> Any:
     """Data without a type: what is deferred inside is computed when it is read; wrappers stay, but for those of a place."""
     kind = type(value)
     if kind is At:
-        return opened(ev, loc, value.value, definition)
+        return opened(ev, loc, value.value, Def(value.value, value.where, definition.env))
     if kind is Deferred:
         return _OpenAttr(ev, loc, ANYTHING_RAW, [Def(value, definition.where, definition.env)])
     if kind is dict:

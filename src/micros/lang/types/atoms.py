@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from micros.base.errors import Kind, error
-from micros.lang.merging import Def, force
+from micros.base.errors import Kind, MicrosError, error
+from micros.lang.merging import Def, force, placed
 from micros.lang.types.base import Scalar, Type, not_unique
 from micros.lang.values import Loc, bare, show_path, show_value
 
@@ -92,6 +92,8 @@ class Leaf(Type):
                     value = self.coerce(bare(value))
                 except (ValueError, TypeError):
                     value = definition.value
+                except MicrosError as problem:
+                    raise placed(problem, loc, definition) from None
             ready.append(Def(value, definition.where, definition.env, definition.priority, definition.order))
         return super().forced(loc, ready)
 

@@ -12,6 +12,7 @@ from micros.modules.system import FileSpec, System
 
 HOST_NAME = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 """A label of RFC 1123, 2.1."""
+HOST_NAME_WORDS = "host name of letters, digits and inner hyphens, at most 63"
 
 DHCP_EVENT = """\
 #!/bin/sh
@@ -36,7 +37,7 @@ esac
 class Networking(Module, at="networking"):
     """Names and interfaces."""
 
-    host_name: Annotated[str, Pattern(HOST_NAME)] = option(default="micros", doc="The host's name, one label.")
+    host_name: Annotated[str, Pattern(HOST_NAME, HOST_NAME_WORDS)] = option(default="micros", doc="The host's name, one label.")
     nameservers: list[str] = option(default=[], doc="Addresses of name servers; they win over those of DHCP.")
     hosts: dict[str, list[str]] = option(default={}, doc="Names by address, for /etc/hosts.")
 

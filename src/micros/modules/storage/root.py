@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from micros.lang import Module, option
+from micros.lang import Module, Range, option
 
 
 class Root(Module, at="storage.root"):
@@ -15,3 +15,4 @@ class Root(Module, at="storage.root"):
     options: list[str] = option(default=["ro"], doc="Mount options.")
     kernel_modules: list[str] = option(default=["virtio_blk"], doc="Drivers of the disk.")
     compression: Literal["zstd", "xz", "gzip"] = option(default="zstd", doc="Compression of the image.")
+    level: Annotated[int, Range(0, 22)] = option(default=0, doc="Strength of the compression; 0 is the strongest usual one.")

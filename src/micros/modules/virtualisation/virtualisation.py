@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from micros.lang import REQUIRED, Config, Module, Port, Range, Record, defines, option
+from micros.lang import REQUIRED, Config, Module, Port, Range, Record, check, defines, option
 from micros.modules.services.services import Micros, Service
 
 AGENT = """\
@@ -49,3 +49,14 @@ class Virtualisation(Module, at="virtualisation"):
     def agent_service(self, config: Config) -> Service:
         """The loop that answers `micros.run.vm`."""
         return Service(start_script=AGENT.replace("{port}", self.agent_port))
+
+    @check
+    def host_ports_are_distinct(self, config: Config) -> str | None:
+        """One port of the host leads to one place."""
+        taken: dict[tuple[str, int], int] = {}
+        for forward in self.forward_ports:
+            other = taken.setdefault((forward.proto, forward.host_port), forward.guest_port)
+            if other != forward.guest_port:
+                ports = f"to {other} and to {forward.guest_port} in the guest"
+                return f"virtualisation.forward_ports leads the host's {forward.proto} port {forward.host_port} {ports}"
+        return None

@@ -1,0 +1,203 @@
+"""What a command says while it works, on standard error: for a person at a terminal, for a log, or for a program.
+
+At a terminal one line is kept up to date and vanishes; a log gets a line now and then; a program (`--json`) gets one JSON
+object a line: `{"event": "message" | "step" | "download", ...}`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import threading
+import time
+from typing import Protocol
+
+from micros.base.units import human_bytes
+
+LONG_SECONDS = 1.0
+"""A step that takes longer is worth a line of a log."""
+
+
+class Progress(Protocol):
+    """Told what happens. Observes the scheduler and downloads, from any thread."""
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+
+    def started(self, label: str) -> None:
+        """A step begins."""
+
+    def finished(self, label: str, seconds: float) -> None:
+        """A step has run."""
+
+    def expected(self, count: int) -> None:
+        """So many more bytes will be downloaded."""
+
+    def received(self, count: int) -> None:
+        """So many bytes have come."""
+
+    def close(self) -> None:
+        """Nothing more will happen."""
+
+
+def progress_for(*, as_json: bool, verbose: bool) -> Progress:
+    """The way to say things that suits who reads."""
+    if as_json:
+        return JsonLines()
+    return Terminal() if sys.stderr.isatty() and not verbose else Log(verbose=verbose)
+
+
+class _Downloads:
+    """Bytes expected and received, and whether it is time to say so again."""
+
+    def __init__(self, every_seconds: float) -> None:
+        self.wanted = self.came = 0
+        self._every = every_seconds
+        self._next = time.monotonic() + every_seconds
+        self.guard = threading.Lock()
+
+    def due(self) -> bool:
+        now = time.monotonic()
+        if now < self._next and self.came < self.wanted:
+            return False
+        self._next = now + self._every
+        return True
+
+    def __str__(self) -> str:
+        return f"downloaded {human_bytes(self.came)} of {human_bytes(self.wanted)}"
+
+
+class Log:
+    """Lines for a log: what takes long, downloads every few seconds; every step where the user wants to know."""
+
+    def __init__(self, *, verbose: bool) -> None:
+        self._verbose = verbose
+        self._downloads = _Downloads(3.0)
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        print(text, file=sys.stderr, flush=True)
+
+    def started(self, label: str) -> None:
+        """A step begins."""
+        if self._verbose:
+            self.say(f"  {label} ...")
+
+    def finished(self, label: str, seconds: float) -> None:
+        """A step has run."""
+        if self._verbose or seconds > LONG_SECONDS:
+            self.say(f"  {label}: {seconds:.1f} s")
+
+    def expected(self, count: int) -> None:
+        """So many more bytes will be downloaded."""
+        with self._downloads.guard:
+            self._downloads.wanted += count
+
+    def received(self, count: int) -> None:
+        """So many bytes have come."""
+        with self._downloads.guard:
+            self._downloads.came += count
+            if self._downloads.due():
+                self.say(f"  {self._downloads}")
+
+    def close(self) -> None:
+        """Nothing more will happen."""
+
+
+class Terminal:
+    """One line that is rewritten in place: what is being downloaded and made at this moment."""
+
+    def __init__(self) -> None:
+        self._downloads = _Downloads(0.2)
+        self._running: dict[str, float] = {}
+        self._shown = False
+        self._guard = threading.RLock()
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        with self._guard:
+            self.close()
+            print(text, file=sys.stderr, flush=True)
+
+    def started(self, label: str) -> None:
+        """A step begins."""
+        with self._guard:
+            self._running[label] = time.monotonic()
+            self._show()
+
+    def finished(self, label: str, seconds: float) -> None:
+        """A step has run."""
+        with self._guard:
+            self._running.pop(label, None)
+            if seconds > LONG_SECONDS:
+                self.say(f"  {label}: {seconds:.1f} s")
+            self._show()
+
+    def expected(self, count: int) -> None:
+        """So many more bytes will be downloaded."""
+        with self._guard:
+            self._downloads.wanted += count
+
+    def received(self, count: int) -> None:
+        """So many bytes have come."""
+        with self._guard:
+            self._downloads.came += count
+            if self._downloads.due():
+                self._show()
+
+    def close(self) -> None:
+        """Take the line away (erase in line: ECMA-48, 8.3.41)."""
+        with self._guard:
+            if self._shown:
+                sys.stderr.write("\r\x1b[K")
+                sys.stderr.flush()
+                self._shown = False
+
+    def _show(self) -> None:
+        parts = [str(self._downloads)] if self._downloads.came < self._downloads.wanted else []
+        parts += list(self._running)
+        if not parts:
+            self.close()
+            return
+        width = shutil.get_terminal_size().columns - 1
+        sys.stderr.write("\r\x1b[K" + f"  {', '.join(parts)}"[:width])
+        sys.stderr.flush()
+        self._shown = True
+
+
+class JsonLines:
+    """One object a line, for a program."""
+
+    def __init__(self) -> None:
+        self._downloads = _Downloads(0.5)
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        self._event("message", text=text)
+
+    def started(self, label: str) -> None:
+        """A step begins."""
+        self._event("step", name=label)
+
+    def finished(self, label: str, seconds: float) -> None:
+        """A step has run."""
+        self._event("step", name=label, seconds=round(seconds, 3))
+
+    def expected(self, count: int) -> None:
+        """So many more bytes will be downloaded."""
+        with self._downloads.guard:
+            self._downloads.wanted += count
+
+    def received(self, count: int) -> None:
+        """So many bytes have come."""
+        with self._downloads.guard:
+            self._downloads.came += count
+            if self._downloads.due():
+                self._event("download", received_bytes=self._downloads.came, expected_bytes=self._downloads.wanted)
+
+    def close(self) -> None:
+        """Nothing more will happen."""
+
+    def _event(self, kind: str, **fields: object) -> None:
+        print(json.dumps({"event": kind, **fields}, ensure_ascii=False), file=sys.stderr, flush=True)

@@ -1,0 +1,1 @@
+"""Artefacts: what can be built from a system."""

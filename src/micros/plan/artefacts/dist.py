@@ -1,0 +1,44 @@
+"""Everything that boots, side by side, with a list of what is in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from micros.plan.artefacts import initrd, kernel, squashfs
+from micros.store.step import Step
+
+if TYPE_CHECKING:
+    from micros.base.digest import Digest
+    from micros.debian.index import Offer
+    from micros.plan.builder import Builder, FileSteps
+
+
+def files(build: Builder) -> FileSteps:
+    """Kernel, initrd, root file system, command line and manifest."""
+    made = {**kernel.image(build), **initrd.archive(build), **squashfs.image(build), **kernel.cmdline(build)}
+    return {**made, "manifest.json": _manifest(build, made)}
+
+
+def manifest(build: Builder) -> FileSteps:
+    """The manifest alone."""
+    return {"manifest.json": files(build)["manifest.json"]}
+
+
+def _manifest(build: Builder, made: FileSteps) -> Step:
+    inputs: dict[str, Digest | Step] = {f"artefact:{name}": value for name, value in made.items()}
+    packages = []
+    for part, closure in (("root", build.root), ("initrd", build.initrd)):
+        inputs |= {f"package:{part}:{name}": tree for name, tree in closure.trees.items()}
+        packages += [_record(part, offer) for offer in closure.packages]
+    parameters = {"system": build.plan.name, "machine": build.plan.machine, "packages": packages}
+    return Step("micros.formats.manifest:write", inputs, parameters, "manifest.json")
+
+
+def _record(part: str, offer: Offer) -> dict[str, str]:
+    return {
+        "name": offer.name,
+        "version": offer.version,
+        "architecture": offer.architecture,
+        "sha256": offer.sha256,
+        "part": part,
+    }

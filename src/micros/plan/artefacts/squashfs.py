@@ -1,0 +1,37 @@
+"""The root file system: packages side by side, the system's own files over them, as one read-only image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from micros.store.step import Step
+
+if TYPE_CHECKING:
+    from micros.base.digest import Digest
+    from micros.plan.builder import Builder, FileSteps
+
+
+def image(build: Builder) -> FileSteps:
+    """The squashfs image."""
+    options = {"compression": build.plan.root_compression, "level": build.plan.root_level}
+    return {"root.squashfs": Step("micros.formats.squashfs:write", {"tree": tree(build)}, options, "root.squashfs")}
+
+
+def tree(build: Builder) -> Step:
+    """The tree of the root file system. The kernel's package gives it modules only, and those that are asked for."""
+    plan, trees = build.plan, build.root.trees
+    kernel_name, kernel_tree = build.kernel
+    inputs: dict[str, Digest | Step] = {name: digest for name, digest in trees.items() if name not in (kernel_name, plan.kernel)}
+    below = []
+    if plan.shell in trees:
+        links = {"package": trees[plan.shell]}
+        inputs["applets"] = Step("micros.formats.busybox:links", links, {"at": "usr/bin"}, "applets", "tree")
+        below = ["applets"]
+    if plan.kernel_modules:
+        wanted = {"modules": list(plan.kernel_modules)}
+        inputs["modules"] = Step("micros.formats.kmod:select", {"kernel": kernel_tree}, wanted, "kernel modules", "tree")
+    if "ca-certificates" in trees:
+        package = {"package": trees["ca-certificates"]}
+        inputs["ca-bundle"] = Step("micros.formats.pem:bundle", package, {}, "CA bundle", "tree")
+    parameters = {"files": plan.files, "below": below}
+    return Step("micros.formats.compose:compose", inputs, parameters, "root tree", "tree")

@@ -1,0 +1,115 @@
+"""A system as plain data: all that its artefacts depend on, taken out of an evaluated configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from micros.base.errors import Kind, error
+from micros.machine import machine_named
+from micros.modules.boot.initrd import Initrd
+from micros.modules.boot.kernel import Boot
+from micros.modules.environment import Environment
+from micros.modules.services.getty import Getty
+from micros.modules.storage.root import Root
+from micros.modules.system import Artefact, Platform, System
+from micros.modules.virtualisation.virtualisation import Virtualisation
+from micros.packages import packages_in, without_markers
+
+if TYPE_CHECKING:
+    from micros.lang import Config, View
+
+CMDLINE_LIMIT_BYTES = 2048
+"""COMMAND_LINE_SIZE of x86, with the NUL at its end; arm has 1024 and more of our boards 2048."""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemPlan:
+    """All that the artefacts depend on, as plain data."""
+
+    name: str
+    machine: str
+    packages: tuple[str, ...]
+    install: Literal["slim", "full"]
+    shell: str
+    files: dict[str, dict[str, Any]]
+    kernel: str
+    kernel_modules: tuple[str, ...]
+    cmdline: str
+    initrd_shell: str
+    initrd_modules: tuple[str, ...]
+    initrd_script: str
+    initrd_compression: str
+    initrd_level: int
+    root_compression: str
+    root_level: int
+    artefact: Artefact
+    """What is built: one attribute of `system.build`."""
+    memory_mib: int
+    cores: int
+    forwards: tuple[tuple[str, int, int], ...]
+    ready_text: str
+    """What the console shows once the system is up."""
+
+
+def plan_of(config: Config, target: str) -> SystemPlan:
+    """What a configuration means for the build of one artefact. Packages named inside texts join the others here.
+
+    Raises errors of kind `usage` (no such target) and `does-not-fit` (a kernel command line that is too long).
+    """
+    files: dict[str, dict[str, Any]] = {}
+    packages = {package.name for package in config[Environment].system_packages}
+    for path, spec in sorted(config[System].files.items()):
+        packages |= {package.name for package in packages_in(spec.text + (spec.link or ""))}
+        if spec.link is not None:
+            files[path] = {"link": without_markers(spec.link)}
+        else:
+            files[path] = {"mode": spec.mode, "uid": spec.uid, "gid": spec.gid}
+            files[path] |= {"directory": True} if spec.directory else {"text": without_markers(spec.text)}
+    boot, initrd, guest = config[Boot], config[Initrd], config[Virtualisation]
+    return SystemPlan(
+        name=config[System].name,
+        machine=machine_named(config[Platform].host).name,
+        packages=tuple(sorted(packages)),
+        install=config[Environment].install,
+        shell=config[Environment].shell.name,
+        files=files,
+        kernel=boot.kernel.name,
+        kernel_modules=tuple(boot.kernel_modules),
+        cmdline=_cmdline(boot.kernel_params),
+        initrd_shell=initrd.shell.name,
+        initrd_modules=tuple(initrd.kernel_modules),
+        initrd_script=initrd.script,
+        initrd_compression=initrd.compressor,
+        initrd_level=initrd.level,
+        root_compression=config[Root].compression,
+        root_level=config[Root].level,
+        artefact=_artefact(config, target),
+        memory_mib=guest.memory_size,
+        cores=guest.cores,
+        forwards=tuple((item.proto, item.host_port, item.guest_port) for item in guest.forward_ports),
+        ready_text=" login:" if config[Getty].enable else "MicrOS: stage 1 done",
+    )
+
+
+def _artefact(config: Config, target: str) -> Artefact:
+    """The artefact of this name, in our spelling or NixOS'."""
+    known: View = config.system.build
+    try:
+        found = known[target]
+    except KeyError:
+        found = None
+    if not isinstance(found, Artefact):
+        names = [name for name in known if isinstance(known[name], Artefact)]
+        raise error(Kind.USAGE, f"there is no target {target!r}", hint=f"one of {', '.join(names)}")
+    return found
+
+
+def _cmdline(words: list[str]) -> str:
+    """The kernel's command line, if the kernel takes one as long as this."""
+    line = " ".join(words)
+    size, limit = len(line.encode()), CMDLINE_LIMIT_BYTES - 1
+    if size > limit:
+        message = f"the kernel command line has {size} bytes, the kernel takes {limit}"
+        raise error(Kind.DOES_NOT_FIT, message, hint="shorten boot.kernel_params")
+    return line
