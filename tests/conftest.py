@@ -78,12 +78,12 @@ def program(toolbox: Toolbox, tmp_path_factory: pytest.TempPathFactory) -> Progr
 
 # VmHWM (proc(5)) counts from exec on, unlike what wait4(2) says, which knows of the parent too.
 _PRELUDE = """
-import sys
+import sys, time
 from micros.cli import main
 with open("/proc/self/status") as lines, open(sys.argv[2], "w") as peak:
     exec(sys.argv[1])
     status = main(sys.argv[3:])
-    peak.write(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
+    peak.write(next(line.split()[1] for line in lines if line.startswith("VmHWM")) + f" {time.process_time()}")
 sys.exit(status)
 """
 
@@ -97,6 +97,8 @@ class Outcome:
     err: str
     peak_bytes: int = 0
     """The most memory it ever had, where that was measured."""
+    cpu_seconds: float = 0.0
+    """The time it computed, where that was measured: unlike the time it took, it hardly depends on what else runs."""
 
     @property
     def kinds(self) -> list[str]:
@@ -124,7 +126,8 @@ class Command:
         """The command in a process that ran some Python first, with the memory it needed."""
         peak = self.directory / "peak"
         done = self._run(["-c", _PRELUDE, prelude, str(peak)], arguments, environment)
-        done.peak_bytes = int(peak.read_text()) << 10
+        kibibytes, seconds = peak.read_text().split()
+        done.peak_bytes, done.cpu_seconds = int(kibibytes) << 10, float(seconds)
         peak.unlink()
         return done
 

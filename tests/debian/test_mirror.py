@@ -81,7 +81,7 @@ def test_no_mirror_at_all(apt: Path) -> None:
     assert "MICROS_MIRROR" in str(caught.value)
 
 
-@pytest.mark.parametrize("data", [b"mirror = ", b"\xff", b"mirror = 3"])
+@pytest.mark.parametrize("data", [b"mirror = ", b"\xff", b"mirror = 3", b"x = " + b"9" * 5000, b"x = " + b"[" * 9000])
 def test_settings_that_cannot_be_read(tmp_path: Path, apt: Path, data: bytes) -> None:
     (tmp_path / "config" / "micros").mkdir(parents=True)
     (tmp_path / "config" / "micros" / "config.toml").write_bytes(data)

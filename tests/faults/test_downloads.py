@@ -123,7 +123,7 @@ def test_a_mirror_that_crawls_or_says_nothing(box: Box, path: str, fault: Fault)
     box.server.faults[path] = fault
     began = time.monotonic()
     said = box.fails("download", MICROS_NETWORK_TIMEOUT="0.2")
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 30
     assert box.server.url.removeprefix("http://") in said
     box.heals()
 

@@ -310,4 +310,4 @@ def test_a_module_may_disable_others(tmp_path: Path) -> None:
 def test_wrappers_in_the_wrong_order_are_explained() -> None:
     problem = failing(evaluate([Machine, Machine(even=force(when(True, 2)))]), "machine.even")
     assert problem.kind is Kind.WRONG_TYPE
-    assert "when(condition, force(before(lazy(...))))" in problem.problems[0].hint
+    assert "when(condition, force(before(lazy" in problem.problems[0].hint

@@ -198,3 +198,14 @@ def test_eighty_known_results_are_quick_to_find_and_a_missing_blob_is_an_error(s
     with pytest.raises(MicrosError) as caught:
         store.read(Digest("0" * 64))
     assert caught.value.kind is Kind.DAMAGED
+
+
+def test_a_known_result_needs_no_thread(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "log"
+    first = Scheduler(store)
+    expected = first.run(joined(log, "b", a=joined(log, "a")))
+    first.close()
+    again = Scheduler(store)
+    monkeypatch.setattr(again, "_result", None)  # what a thread would call
+    assert again.run(joined(log, "b", a=joined(log, "a"))) == expected
+    again.close()

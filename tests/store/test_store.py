@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from micros.base.digest import digest_of
 from micros.base.errors import Kind, MicrosError
-from micros.base.tree import File, Tree
+from micros.base.tree import File, Symlink, Tree
 from micros.store.blocks import Blocks
 from micros.store.keeping import collect, pin, using, verify
 from micros.store.store import Batch, Store, default_root
@@ -216,3 +216,13 @@ def test_a_lost_or_cut_pack_is_forgotten(store: Store) -> None:
     path.unlink()
     assert store.blocks.locate(keys) == {}
     assert collect(store, keep_days=-1).bytes == 0
+
+
+def test_a_tree_used_lately_is_not_read_again_and_few_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("micros.store.store._MOST_ENTRIES", 2)
+    store = Store(tmp_path / "store")
+    trees = [Tree.of([(name, Symlink("x"))]) for name in ("a", "b", "c")]
+    digests = [store.add_tree(tree) for tree in trees]
+    assert store.tree(digests[2]) is trees[2]
+    assert store.tree(digests[0]) is not trees[0]
+    assert store.tree(digests[0]) == trees[0]

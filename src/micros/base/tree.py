@@ -134,11 +134,10 @@ class Tree(Mapping[str, Entry]):
         """The tree that `manifest` wrote. Raises an error of kind `bad-tree` where that cannot be."""
         try:
             rows = json.loads(data)
-            entries: dict[str, Entry] = {row[0]: _TYPES[row[1]](*row[2:]) for row in rows}
             for row in rows:
-                if row[1] in "fd" and row[-1]:
-                    xattrs = tuple((name, bytes.fromhex(value)) for name, value in row[-1])
-                    entries[row[0]] = _TYPES[row[1]](*row[2:-1], xattrs)
+                if row[-1].__class__ is list:
+                    row[-1] = tuple((name, bytes.fromhex(value)) for name, value in row[-1]) if row[-1] else ()
+            entries: dict[str, Entry] = {row[0]: _TYPES[row[1]](*row[2:]) for row in rows}
         except (ValueError, TypeError, KeyError, IndexError) as problem:
             raise error(Kind.BAD_TREE, f"not a tree's manifest: {problem}") from None
         tree = cls(entries)

@@ -50,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(number, _stopped)
     try:
         status: int = importlib.import_module(f"micros.cli.{arguments.verb}").run(arguments)
+        _flush()
     except MicrosError as problem:
         _report(problem, as_json=arguments.json)
         return 2 if problem.kind == Kind.USAGE else 1
@@ -63,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()
         return 141
     except OSError as problem:
         # What no part of the program expects: the system's own words, and what they are about.
@@ -77,6 +78,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _stopped(number: int, _frame: object) -> None:
     """End as after an error, so that a guest does not outlive us and the terminal is as it was."""
     raise SystemExit(128 + number)
+
+
+def _flush() -> None:
+    """Write out what was printed, while an error can still be told."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        _silence()
+        raise error(Kind.SYSTEM, f"the result cannot be printed: {problem.strerror}") from None
+
+
+def _silence() -> None:
+    """Let what is still to be printed go nowhere, where standard output takes no more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser(argv: list[str]) -> argparse.Namespace:

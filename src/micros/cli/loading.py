@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from micros.lang import setting
-from micros.plan.builder import Builder
 from micros.system import MicrosSystem, load
 
 if TYPE_CHECKING:
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
     from micros.cli.session import Session
     from micros.lang import Evaluation
+    from micros.plan.builder import Builder
 
 
 def loaded(arguments: argparse.Namespace, extra: Sequence[Any] = ()) -> tuple[MicrosSystem, Path]:
@@ -24,12 +24,15 @@ def loaded(arguments: argparse.Namespace, extra: Sequence[Any] = ()) -> tuple[Mi
 
 def builder(current: Session, arguments: argparse.Namespace, extra: Sequence[Any] = (), *, target: str = "dist") -> Builder:
     """The builder of one artefact of the system; its lock lies beside the user's file."""
+    # Imported late: verbs that only evaluate do without the archive, the store and the compressors.
+    from micros.plan.builder import Builder as Plan
+
     with current.phase("evaluate"):
         described, path = loaded(arguments, extra)
         plan = described.plan(target)
         for warning in described.evaluation.warnings:
             current.say(f"warning: {warning}")
-    return Builder(plan, current.scheduler, path.parent / "micros.lock", current.settings)
+    return Plan(plan, current.scheduler, path.parent / "micros.lock", current.settings)
 
 
 def evaluation_of(arguments: argparse.Namespace) -> Evaluation:

@@ -48,7 +48,7 @@ def candidates(mirror: str | None, *, sources: Path = Path("/etc/apt")) -> list[
     if config.is_file():
         try:
             settings = tomllib.loads(config.read_text())
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        except (ValueError, RecursionError) as problem:
             raise error(Kind.BAD_FILE, f"{config} is not TOML: {problem}") from None
         if "mirror" in settings:
             if not isinstance(settings["mirror"], str):

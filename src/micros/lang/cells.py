@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, MicrosError, Note, Problem
-from micros.lang.purity import is_shipped
+from micros.lang.purity import is_module
 from micros.lang.values import Loc, show_path
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ MOST_READERS = 5
 
 
 def _needed(problem: MicrosError, reader: Cell) -> MicrosError:
-    """The error with the option that needed the failing one; the first few, where one needs the other."""
+    """The error with the user's option that needed the failing one; the first few, where one needs the other."""
     first = problem.problems[0]
     name = f"`{show_path(reader.loc)}`"
     if first.kind not in TRACED or len(problem.problems) > 1 or name in first.message:
@@ -104,8 +104,8 @@ def _needed(problem: MicrosError, reader: Cell) -> MicrosError:
     if sum(note.text.startswith("needed by") for note in first.notes) >= MOST_READERS:
         return problem
     where = next(iter(reader.places()), None)
-    if where is not None and is_shipped(where.file):
-        return problem  # what modules of MicrOS read tells a user nothing
+    if where is not None and is_module(where.file):
+        return problem  # what MicrOS' own modules read of each other helps nobody
     note = Note(where, f"needed by {name}")
     return MicrosError(Problem(first.kind, first.message, (*first.notes, note), first.hint))
 

@@ -20,7 +20,7 @@ LONGEST = 40
 def got(value: Any) -> str:
     """A value at the end of a headline: itself where it is short, else its sort."""
     if isinstance(value, Wrapper):
-        return ", got a wrapper inside another, or inside a computed value"
+        return ", got a wrapper inside a computed value"
     shown = show_value(value, lines=1)
     if (isinstance(value, str | int | float | None) or hasattr(value, "__micros_show__")) and len(shown) <= LONGEST:
         return f", got: {shown}"

@@ -129,14 +129,14 @@ def _actor(frame: FrameType | None) -> FrameType | None:
     return None
 
 
-def is_shipped(file: str) -> bool:
-    """Whether a source file is one of MicrOS, its modules included."""
-    return file.startswith(_OURS)
-
-
 def is_ours(file: str) -> bool:
     """Whether a source file is the language's or another part of MicrOS, and no module."""
-    return file.startswith(_OURS) and not file.startswith(_MODULES)
+    return file.startswith(_OURS) and not is_module(file)
+
+
+def is_module(file: str) -> bool:
+    """Whether a source file is one of MicrOS' own modules."""
+    return file.startswith(_MODULES)
 
 
 def is_theirs(file: str) -> bool:

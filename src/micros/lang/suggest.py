@@ -40,12 +40,16 @@ def distance(left: str, right: str, limit: int = 1000) -> int:
             row.append(steps)
         if min(row) >= limit:
             return limit
-    return row[-1]
+    return min(row[-1], limit)
 
 
 def _apart(name: str, known: str) -> int:
-    """How far two names are apart; case and `_` do not count."""
-    return distance(snake(name).replace("_", ""), known.replace("_", "").lower())
+    """How far two names are apart; spelling does not count."""
+    return distance(_bare(name), _bare(known))
+
+
+def _bare(name: str) -> str:
+    return snake(name).replace("_", "")
 
 
 def is_close(name: str, known: str) -> bool:
@@ -125,10 +129,10 @@ def _leaf(definition: Def) -> tuple[Loc, Where | Site, Any]:
 
 
 def _corrected(node: Node, rest: Loc) -> Loc:
-    """The path of a node, and as much of the rest below it as is declared or nearly is."""
-    for name in rest:
+    """The path of a node, and as much of the rest below it as is declared or nearly is, or lies within an option."""
+    for index, name in enumerate(rest):
         if node.decls:
-            break
+            return node.path + rest[index:]
         found = [other for other in nearest(name, node.children, 1) if is_close(name, other)]
         if not found:
             break
@@ -139,10 +143,11 @@ def _corrected(node: Node, rest: Loc) -> Loc:
 def _elsewhere(root: Node, above: Loc, wanted: Loc) -> list[Loc]:
     """Places in the tree that end like the path that was meant: `services.getty.enable` for `getty.enable`."""
     for start in range(len(wanted)):
-        ending = tuple(map(snake, wanted[start:]))
+        ending = [_bare(name) for name in wanted[start:]]
         if len(ending) == 1 and len(ending[0]) <= 6:
             break  # short names are everywhere
-        found = [node.path for node in _nodes(root) if node.path[-len(ending) :] == ending and node.path != above + wanted]
+        ends = (node.path for node in _nodes(root) if [_bare(name) for name in node.path[-len(ending) :]] == ending)
+        found = [path for path in ends if path != above + wanted]
         if found:
             return found[:2]
     return []

@@ -20,8 +20,8 @@ VM, FORCE, IMAGE, PLAIN, DEFAULT, OPTION_DEFAULT = 10, 50, 60, 100, 1000, 1500
 UNDEFINED_PRIORITY = 9999
 BEFORE, MIDDLE, AFTER = 500, 1000, 1500
 
-ONE_LINE = 60
-"""Characters of a list or set that is shown on one line."""
+FEW, ONE_LINE = 3, 60
+"""Elements and characters of a list or set that is shown on one line: what has more is cut after a few lines."""
 
 Loc = tuple[str, ...]
 
@@ -235,7 +235,7 @@ def _nested(items: list[Any], shown: list[str], brackets: str, indent: str, dept
     if depth <= 0:
         return f"{brackets[0]} ... {brackets[1]}"
     flat = f"[{', '.join(shown)}]" if brackets == "[]" else f"{{ {' '.join(shown)} }}"
-    if len(flat) <= ONE_LINE and "\n" not in flat:
+    if len(items) <= FEW and len(flat) <= ONE_LINE and "\n" not in flat:
         return flat
     inner = f"\n{indent}  ".join(shown)
     return f"{brackets[0]}\n{indent}  {inner}\n{indent}{brackets[1]}"

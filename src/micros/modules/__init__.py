@@ -49,6 +49,8 @@ def public_names() -> dict[str, str]:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__all__":  # `from micros.modules import *` asks for it
+        return list(public_names())
     if not name.startswith("_") and name in _classes():
         return _classes()[name]
     raise AttributeError(f"micros.modules has no {name!r}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from micros.base.digest import Digest, digest_of, digest_of_stream
 from micros.base.errors import Kind, MicrosError, error
-from micros.base.tree import Tree
+from micros.base.tree import File, Symlink, Tree
 from micros.store.disk import CONTENT_MODE, disk_errors, remove_tree, write_durably
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def verify(store: Store, *, repair: bool) -> tuple[int, list[Damage]]:
     """Hash every blob and pack: how many there are, and which are damaged.
 
     With `repair` the damaged ones are removed, so that the next build fetches or makes them again. Results that name
-    damaged contents, and pins that cannot be read, count as damaged too.
+    damaged contents, trees laid out for programs that somebody changed, and pins that cannot be read are damaged too.
     """
     count = 0
     damages: list[Damage] = []
@@ -172,6 +172,8 @@ def verify(store: Store, *, repair: bool) -> tuple[int, list[Damage]]:
             bad = {damage.path.name for damage in damages if not damage.mode_only}
             if len(words) != 2 or not _whole(store, Digest(words[1]), bad):
                 damages.append(Damage(path, "the result of a step", " ".join(words)[:80] or "nothing"))
+        for root in sorted((store.root / "roots").iterdir()):
+            damages += _root_damage(store, root)
         pins = [path for path in (store.root / "pins").glob("*.json") if _pin_record(path) is None]
         damages += [Damage(path, "a pin", "unreadable") for path in pins]
         if repair:
@@ -195,6 +197,27 @@ def _damage(path: Path) -> list[Damage]:
         return [Damage(path, expected, got)]
     if mode & 0o7777 != CONTENT_MODE:
         return [Damage(path, f"mode {CONTENT_MODE:04o}", f"mode {mode & 0o7777:04o}", mode_only=True)]
+    return []
+
+
+def _root_damage(store: Store, root: Path) -> list[Damage]:
+    """The first entry of a tree laid out for programs that is not as the tree says, if there is one."""
+    digest = Digest(root.name)
+    if not store.has(digest) or _damage(store.blob_path(digest)):
+        return []  # nothing to compare with: the tree itself is reported, or was collected
+    for path, entry in store.tree(digest).items():
+        place = root / path
+        if isinstance(entry, File):
+            regular = stat.S_ISREG(place.lstat().st_mode) if os.path.lexists(place) else False
+            with place.open("rb") if regular else contextlib.nullcontext() as stream:
+                got = "no file" if stream is None else digest_of_stream(stream)
+            expected: str = entry.digest
+        elif isinstance(entry, Symlink):
+            expected, got = entry.target, os.readlink(place) if place.is_symlink() else "no link"
+        else:
+            continue
+        if got != expected:
+            return [Damage(root, f"{path}: {expected}", got)]
     return []
 
 
