@@ -95,6 +95,9 @@ class Outcome:
     status: int
     out: str
     err: str
+    """What it said to people."""
+    events: list[dict[str, Any]]
+    """What it said to a program, with `--json`."""
     peak_bytes: int = 0
     """The most memory it ever had, where that was measured."""
     cpu_seconds: float = 0.0
@@ -110,6 +113,17 @@ class Outcome:
         """The errors it reported, with `--json`."""
         records: list[dict[str, Any]] = json.loads(self.out)["errors"]
         return records
+
+
+def outcome(done: subprocess.CompletedProcess[str]) -> Outcome:
+    """What a command did that ran to its end; it must not have shown a traceback."""
+    assert "Traceback" not in done.stderr, done.stderr
+    is_json = done.returncode in (0, 1) or done.stdout  # not what argparse says, nor what was killed
+    if "--json" not in done.args or not is_json:
+        return Outcome(done.returncode, done.stdout, done.stderr, [])
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    said = "\n".join(event["text"] for event in events if event["event"] == "message")
+    return Outcome(done.returncode, done.stdout, said, events)
 
 
 class Command:
@@ -142,8 +156,7 @@ class Command:
             timeout=TIMEOUT_SECONDS,
             check=False,
         )
-        assert "Traceback" not in done.stderr, done.stderr
-        return Outcome(done.returncode, done.stdout, done.stderr)
+        return outcome(done)
 
     def write(self, name: str, text: str) -> str:
         """A file beside which the lock will lie."""

@@ -55,7 +55,7 @@ def test_all_that_json_says_on_standard_error_is_json(micros: Command) -> None:
     micros.write("box.toml", 'networking.host_name = "box"\n')
     for arguments in (("build", "box.toml"), ("build", "box.toml", "nothing")):
         done = micros(*arguments, "--json")
-        assert "message" in [json.loads(line)["event"] for line in done.err.splitlines()]
+        assert "message" in [event["event"] for event in done.events]
         json.loads(done.out)
 
 

@@ -20,7 +20,7 @@ import pytest
 from micros.machine import host_machine
 from micros.store.keeping import verify
 from micros.store.store import Store
-from tests.conftest import Command, Outcome
+from tests.conftest import Command, Outcome, outcome
 from tests.faults.conftest import SUITES, Box, direct, small_disk
 from tests.formats.handmade_archives import CONTROL, END, deb_of, tar_member
 
@@ -62,8 +62,7 @@ def traced(box: Box, strace: Trace, call: str, injection: str) -> Outcome:
         timeout=60,
         check=False,
     )
-    assert "Traceback" not in done.stderr, done.stderr
-    return Outcome(done.returncode, done.stdout, done.stderr)
+    return outcome(done)
 
 
 def _large(mebibytes: int) -> bytes:
@@ -106,6 +105,7 @@ def test_a_command_killed_at_any_system_call(box: Box, strace: Trace, points: in
         assert not lock.exists() or json.loads(lock.read_text())["architectures"], where
         done = box.lock()
         assert done.status == 0, (where, done.err)
+        assert box.command("gc").status == 0, where
         assert list((box.command.store / "scratch").iterdir()) == [], where
     assert killed >= points // 3
     box.heals()
@@ -130,6 +130,8 @@ def test_a_command_killed_at_any_system_call(box: Box, strace: Trace, points: in
     ],
 )
 def test_a_disk_that_fails(box: Box, strace: Trace, call: str, injection: str, kinds: set[str]) -> None:
+    box.mirror.add("runit", {f"usr/bin/{number}": str(number).encode() for number in range(40)})  # enough for a syncfs
+    box.mirror.publish(suites=SUITES)
     done = traced(box, strace, call, injection)
     assert (done.status, {*done.kinds} <= kinds) == (1, True), done.err
     assert str(box.root) in done.err
@@ -200,12 +202,12 @@ def test_a_disk_that_is_full_at_every_point(box: Box, unit: str) -> None:
 
 
 class Builder:
-    """A `lock` that runs beside others; `-v` says which step it begins."""
+    """A `lock` that runs beside others and says which step it begins."""
 
     def __init__(self, box: Box, directory: Path) -> None:
         directory.mkdir()
         shutil.copy(box.root / "box.toml", directory)
-        verb, *rest = box.arguments("-v")
+        verb, *rest = box.arguments()
         argv = [sys.executable, "-m", "micros", verb, "--store", str(box.command.store), *rest]
         self.said: list[str] = []
         self.process = subprocess.Popen(
@@ -229,7 +231,7 @@ class Builder:
 
     def began(self, step: str) -> bool:
         """Whether it has begun a step."""
-        return any(f"{step} ..." in line for line in self.said)
+        return {"event": "step", "name": step} in [json.loads(line) for line in self.said]
 
 
 @pytest.mark.parametrize("first_dies", [False, True])

@@ -76,6 +76,10 @@ class Kind(StrEnum):
     EARLY_PANIC = "early-panic"
 
 
+LONGEST_LINE = 160
+"""Characters of a line of source or of a value that a message shows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Note:
     """One line under a headline: a place, a text, or both. A place without a text shows its line of the source."""
@@ -87,7 +91,9 @@ class Note:
         if self.where is None:
             return self.text
         text = self.text or linecache.getline(self.where.file, self.where.line).strip()
-        return f"{self.where!s:<24} {text}".rstrip()
+        lines = [line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + " ..." for line in text.split("\n")]
+        shown = "\n".join(lines)
+        return f"{self.where!s:<24} {shown}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,23 +45,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command: 0 if it worked, 1 with an error on standard error, 2 for a wrong command line."""
     # Nearly all that a command makes lives to its end: looking for garbage among it would be a tenth of a build.
     gc.set_threshold(100_000)
-    arguments = _parser(list(sys.argv[1:] if argv is None else argv))
+    words = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in words
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stopped)
     try:
+        arguments = _parser(words)
         status: int = importlib.import_module(f"micros.cli.{arguments.verb}").run(arguments)
         _flush()
     except MicrosError as problem:
-        _report(problem, as_json=arguments.json)
+        _report(problem, as_json=as_json)
         return 2 if problem.kind == Kind.USAGE else 1
     except (MemoryError, RuntimeError) as problem:
         if isinstance(problem, RuntimeError) and "start new thread" not in str(problem):
             raise  # ours, with a traceback to report
         hint = "end other programs, or raise the limit (ulimit -v)"
-        _report(error(Kind.NO_MEMORY, "this machine has not enough memory left", hint=hint), as_json=arguments.json)
+        _report(error(Kind.NO_MEMORY, "this machine has not enough memory left", hint=hint), as_json=as_json)
         return 1
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        _say("interrupted", as_json=as_json)
         return 130
     except BrokenPipeError:
         _silence()
@@ -70,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # What no part of the program expects: the system's own words, and what they are about.
         about = f": {os.fsdecode(problem.filename)}" if isinstance(problem.filename, str | bytes) else ""
         reason = problem.strerror or str(problem)
-        _report(error(Kind.SYSTEM, f"the system refuses: {reason}{about}"), as_json=arguments.json)
+        _report(error(Kind.SYSTEM, f"the system refuses: {reason}{about}"), as_json=as_json)
         return 1
     return status
 
@@ -146,5 +148,9 @@ def _report(problem: MicrosError, *, as_json: bool) -> None:
         ]
         print(json.dumps({"errors": records}))
     for item in problem.problems:
-        text = f"error: {item}"
-        print(json.dumps({"event": "message", "text": text}, ensure_ascii=False) if as_json else text, file=sys.stderr)
+        _say(f"error: {item}", as_json=as_json)
+
+
+def _say(text: str, *, as_json: bool) -> None:
+    """A line for people, or the same for a program (see progress.py)."""
+    print(json.dumps({"event": "message", "text": text}, ensure_ascii=False) if as_json else text, file=sys.stderr)

@@ -48,6 +48,16 @@ def progress_for(*, as_json: bool, verbose: bool) -> Progress:
     return Terminal() if sys.stderr.isatty() and not verbose else Log(verbose=verbose)
 
 
+_whole_lines = threading.Lock()
+
+
+def _write_line(text: str) -> None:
+    """A line in one piece, whatever other threads say."""
+    with _whole_lines:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+
 class _Downloads:
     """Bytes expected and received, and whether it is time to say so again."""
 
@@ -77,7 +87,7 @@ class Log:
 
     def say(self, text: str) -> None:
         """A line that stays."""
-        print(text, file=sys.stderr, flush=True)
+        _write_line(text)
 
     def started(self, label: str) -> None:
         """A step begins."""
@@ -118,7 +128,7 @@ class Terminal:
         """A line that stays."""
         with self._guard:
             self.close()
-            print(text, file=sys.stderr, flush=True)
+            _write_line(text)
 
     def started(self, label: str) -> None:
         """A step begins."""
@@ -200,4 +210,4 @@ class JsonLines:
         """Nothing more will happen."""
 
     def _event(self, kind: str, **fields: object) -> None:
-        print(json.dumps({"event": kind, **fields}, ensure_ascii=False), file=sys.stderr, flush=True)
+        _write_line(json.dumps({"event": kind, **fields}, ensure_ascii=False))

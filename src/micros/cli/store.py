@@ -32,6 +32,6 @@ def run(arguments: argparse.Namespace) -> int:
         for damage in damages:
             print(f"damaged: {damage.path}\n  expected {damage.expected}\n  got      {damage.got}")
         print(f"{count} files checked, {len(damages)} damaged{' and removed' if damages and arguments.repair else ''}")
-    if damages and not arguments.repair:
-        print("hint: `micros store verify --repair` removes them, and the next build makes them again", file=sys.stderr)
+        if damages and not arguments.repair:
+            print("hint: `micros store verify --repair` removes them, and the next build makes them again", file=sys.stderr)
     return 0 if arguments.repair or not damages else 1

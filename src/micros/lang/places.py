@@ -121,8 +121,12 @@ def reading_line() -> Where | None:
     return None
 
 
+MOST_FRAMES = 8
+
+
 def users_frames(trace: TracebackType | None) -> list[tuple[Where, str]]:
-    """The lines a failure came through that are neither the language's nor the standard library's, with their text."""
+    """The lines a failure came through that are neither the language's nor the standard library's, with their text; of
+    many, as a recursion has, the first and last."""
     library = os.path.join(os.path.dirname(os.__file__), "")
     found = []
     while trace is not None:
@@ -132,7 +136,7 @@ def users_frames(trace: TracebackType | None) -> list[tuple[Where, str]]:
         if not is_library and not frame.f_globals.get("__name__", "").startswith("micros.lang"):
             found.append((Where(name, line), linecache.getline(name, line).strip()))
         trace = trace.tb_next
-    return found
+    return found if len(found) <= MOST_FRAMES else [*found[: MOST_FRAMES // 2], *found[-MOST_FRAMES // 2 :]]
 
 
 def portable(where: Where) -> str:

@@ -198,6 +198,10 @@ class Module(Base):
         super().__init_subclass__(**keywords)
 
 
+DEEPEST_PLACE = 16
+"""Keys below this many levels are at their parent's line: no option lies as deep."""
+
+
 def as_data(value: Mapping[str, Any]) -> Spec:
     """A module of plain data, whose keys have the lines of the call that holds them."""
     frame = outside_frame()
@@ -211,7 +215,8 @@ def _keyed(value: Mapping[str, Any], frame: FrameType, path: Loc) -> dict[str, A
     found = {}
     for name, item in value.items():
         here = (*path, name)
-        found[name] = At(KeySite(frame, here, item), _keyed(item, frame, here) if type(item) is dict else item)
+        has_places = type(item) is dict and len(here) < DEEPEST_PLACE
+        found[name] = At(KeySite(frame, here, item), _keyed(item, frame, here) if has_places else item)
     return found
 
 
