@@ -22,12 +22,12 @@ def _tell(progress: Progress) -> None:
     progress.received(2_000_000)
     progress.finished("unpack a", 2.0)
     progress.say("done")
-    progress.close()
+    progress.pause()
 
 
 def test_a_log_has_whole_lines_and_no_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
     _tell(Log(verbose=False))
-    assert capsys.readouterr().err == "  downloaded 3.0 MB of 3.0 MB\n  unpack a: 2.0 s\ndone\n"
+    assert capsys.readouterr().err == "  unpack a: 2.0 s\ndone\n  downloaded 3.0 MB of 3.0 MB\n"
 
 
 def test_a_terminal_ends_with_the_lines_that_stay(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,8 +47,8 @@ def test_a_terminal_ends_with_the_lines_that_stay(monkeypatch: pytest.MonkeyPatc
 def test_a_program_gets_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
     _tell(JsonLines())
     events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    assert [event["event"] for event in events] == ["step", "download", "step", "message"]
-    assert events[1] == {"event": "download", "received_bytes": 3_000_000, "expected_bytes": 3_000_000}
+    assert [event["event"] for event in events] == ["step", "step", "message", "download"]
+    assert events[3] == {"event": "download", "received_bytes": 3_000_000, "expected_bytes": 3_000_000}
 
 
 def test_all_that_json_says_on_standard_error_is_json(micros: Command) -> None:

@@ -37,8 +37,8 @@ class Progress(Protocol):
     def received(self, count: int) -> None:
         """So many bytes have come."""
 
-    def close(self) -> None:
-        """Nothing more will happen."""
+    def pause(self) -> None:
+        """Nothing more will happen for now."""
 
 
 def progress_for(*, as_json: bool, verbose: bool) -> Progress:
@@ -59,20 +59,34 @@ def _write_line(text: str) -> None:
 
 
 class _Downloads:
-    """Bytes expected and received, and whether it is time to say so again."""
+    """Bytes expected and received, and when it is time to say so again."""
 
     def __init__(self, every_seconds: float) -> None:
-        self.wanted = self.came = 0
+        self.wanted = self.came = self._said = 0
         self._every = every_seconds
         self._next = time.monotonic() + every_seconds
-        self.guard = threading.Lock()
+        self._guard = threading.Lock()
 
-    def due(self) -> bool:
-        now = time.monotonic()
-        if now < self._next and self.came < self.wanted:
-            return False
-        self._next = now + self._every
-        return True
+    def expect(self, count: int) -> None:
+        """So many more bytes will be downloaded."""
+        with self._guard:
+            self.wanted += count
+
+    def receive(self, count: int) -> bool:
+        """So many bytes have come; whether to say so now."""
+        with self._guard:
+            self.came += count
+            now = time.monotonic()
+            if now < self._next:
+                return False
+            self._next, self._said = now + self._every, self.came
+            return True
+
+    def settle(self) -> bool:
+        """Whether more had come than was said until now."""
+        with self._guard:
+            before, self._said = self._said, self.came
+            return self.came > before
 
     def __str__(self) -> str:
         return f"downloaded {human_bytes(self.came)} of {human_bytes(self.wanted)}"
@@ -101,18 +115,17 @@ class Log:
 
     def expected(self, count: int) -> None:
         """So many more bytes will be downloaded."""
-        with self._downloads.guard:
-            self._downloads.wanted += count
+        self._downloads.expect(count)
 
     def received(self, count: int) -> None:
         """So many bytes have come."""
-        with self._downloads.guard:
-            self._downloads.came += count
-            if self._downloads.due():
-                self.say(f"  {self._downloads}")
+        if self._downloads.receive(count):
+            self.say(f"  {self._downloads}")
 
-    def close(self) -> None:
-        """Nothing more will happen."""
+    def pause(self) -> None:
+        """Nothing more will happen for now."""
+        if self._downloads.settle():
+            self.say(f"  {self._downloads}")
 
 
 class Terminal:
@@ -127,7 +140,7 @@ class Terminal:
     def say(self, text: str) -> None:
         """A line that stays."""
         with self._guard:
-            self.close()
+            self.pause()
             _write_line(text)
 
     def started(self, label: str) -> None:
@@ -146,17 +159,15 @@ class Terminal:
 
     def expected(self, count: int) -> None:
         """So many more bytes will be downloaded."""
-        with self._guard:
-            self._downloads.wanted += count
+        self._downloads.expect(count)
 
     def received(self, count: int) -> None:
         """So many bytes have come."""
-        with self._guard:
-            self._downloads.came += count
-            if self._downloads.due():
+        if self._downloads.receive(count):
+            with self._guard:
                 self._show()
 
-    def close(self) -> None:
+    def pause(self) -> None:
         """Take the line away (erase in line: ECMA-48, 8.3.41)."""
         with self._guard:
             if self._shown:
@@ -168,7 +179,7 @@ class Terminal:
         parts = [str(self._downloads)] if self._downloads.came < self._downloads.wanted else []
         parts += list(self._running)
         if not parts:
-            self.close()
+            self.pause()
             return
         width = shutil.get_terminal_size().columns - 1
         sys.stderr.write("\r\x1b[K" + f"  {', '.join(parts)}"[:width])
@@ -196,18 +207,20 @@ class JsonLines:
 
     def expected(self, count: int) -> None:
         """So many more bytes will be downloaded."""
-        with self._downloads.guard:
-            self._downloads.wanted += count
+        self._downloads.expect(count)
 
     def received(self, count: int) -> None:
         """So many bytes have come."""
-        with self._downloads.guard:
-            self._downloads.came += count
-            if self._downloads.due():
-                self._event("download", received_bytes=self._downloads.came, expected_bytes=self._downloads.wanted)
+        if self._downloads.receive(count):
+            self._downloaded()
 
-    def close(self) -> None:
-        """Nothing more will happen."""
+    def pause(self) -> None:
+        """Nothing more will happen for now."""
+        if self._downloads.settle():
+            self._downloaded()
+
+    def _downloaded(self) -> None:
+        self._event("download", received_bytes=self._downloads.came, expected_bytes=self._downloads.wanted)
 
     def _event(self, kind: str, **fields: object) -> None:
         _write_line(json.dumps({"event": kind, **fields}, ensure_ascii=False))

@@ -53,6 +53,7 @@ class Session:
         """Time a part of the command."""
         began = time.monotonic()
         yield
+        self.progress.pause()
         self.phases[name] = self.phases.get(name, 0.0) + time.monotonic() - began
 
     def say(self, text: str) -> None:
@@ -73,6 +74,6 @@ def session(arguments: argparse.Namespace) -> Iterator[Session]:
         with using(store):
             yield current
     finally:
-        current.progress.close()
+        current.progress.pause()
         current.scheduler.close()
         store.close()
