@@ -40,7 +40,7 @@ def documentation(ev: Evaluation) -> list[dict[str, Any]]:
     """A record for each declared option, in the words of the model.
 
     Keys: loc, name, description, declarations (places), internal, visible, readOnly, type (its description), default and
-    example (each `{"text": ...}`, where there is one).
+    example (each `{"text": ...}`, where there is one), relatedPackages (where they are said).
     """
     return [_record(*one) for one in declared(ev)]
 
@@ -138,6 +138,9 @@ def _record(ev: Evaluation, node: Node, option: Option) -> dict[str, Any]:
     example = option.get("example", UNSET)
     if example is not UNSET:
         record["example"] = {"text": _text(ev, loc, option, example)}
+    related = option.get("related", UNSET)
+    if related is not UNSET:
+        record["relatedPackages"] = related
     return record
 
 
