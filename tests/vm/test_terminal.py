@@ -96,3 +96,14 @@ def test_a_terminated_run_takes_its_guest_along(terminal: Terminal) -> None:
     assert terminal.process.wait(TIMEOUT_SECONDS) == 128 + signal.SIGTERM
     assert not Path(f"/proc/{guest}").exists()
     assert termios.tcgetattr(terminal.child) == terminal.modes
+
+
+def test_a_terminal_that_vanishes_takes_the_guest_along(terminal: Terminal) -> None:
+    terminal.read_until(b"MicrOS: stage 1 done")
+    process = terminal.process.pid
+    (guest,) = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    os.close(terminal.child)
+    os.close(terminal.end)
+    terminal.process.wait(TIMEOUT_SECONDS)
+    assert not Path(f"/proc/{guest}").exists()
+    terminal.end, terminal.child = pty.openpty()  # for `close`

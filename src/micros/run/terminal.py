@@ -30,7 +30,8 @@ def raw(descriptor: int) -> Iterator[None]:
     try:
         yield
     finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+        with contextlib.suppress(termios.error):  # nobody has it open any more
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
 def is_terminal() -> bool:

@@ -173,14 +173,18 @@ class Vm:
         return came
 
     def _typed(self, keyboard: int) -> bytes:
-        """Hand over what was typed; nothing once the keyboard or QEMU has gone."""
+        """Hand over what was typed. A keyboard that is gone took its user along: QEMU ends."""
         assert self._process.stdin is not None
-        data = os.read(keyboard, 4096)
         try:
+            data = os.read(keyboard, 4096)
+        except OSError:  # Linux' word on a terminal that nobody has open any more
+            data = b""
+        if not data:
+            self._process.kill()
+            return b""
+        with contextlib.suppress(BrokenPipeError):  # a key typed as QEMU ended
             self._process.stdin.write(data)
             self._process.stdin.flush()
-        except BrokenPipeError:
-            return b""
         return data
 
     def _failure(self, kind: Kind, message: str) -> Exception:
