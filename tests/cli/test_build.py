@@ -82,3 +82,14 @@ def test_a_target_by_its_nixos_name_and_one_that_is_not_there(micros: Command) -
     done = micros("build", "hello.py", "initramfs", "--json")
     assert (done.status, done.kinds) == (2, ["usage"])
     assert "squashfs" in done.err
+
+
+def test_a_link_to_a_result_is_replaced_where_it_leads(micros: Command) -> None:
+    shutil.copy(HELLO, micros.directory)
+    assert micros("build", "hello.py", "cmdline", "-o", "real").status == 0
+    (micros.directory / "link").symlink_to("real")
+    (micros.directory / "real/.micros").write_bytes(b"\xff")
+    done = micros("build", "hello.py", "manifest", "-o", "link")
+    assert (done.status, done.out) == (0, "link\n"), done.err
+    assert (micros.directory / "link").is_symlink()
+    assert (micros.directory / "real/manifest.json").exists()

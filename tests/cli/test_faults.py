@@ -80,6 +80,18 @@ def test_a_plain_text_password_is_refused(micros: Command) -> None:
     assert "login_without_password" in _fails(micros, text, "assertion")
 
 
+@pytest.mark.parametrize("field", ["description", "home", "shell", "hashed_password"])
+def test_a_field_that_would_add_a_line_to_an_account_file(micros: Command, field: str) -> None:
+    text = HEAD + f'box = system(\n    Accounts(users={{"eve": User(uid=7, {field}="$6$x\\nmallory::0:0::/:/bin/sh")}}),\n)\n'
+    assert field in _fails(micros, text, "wrong-type", 4)
+
+
+def test_a_name_that_no_program_takes(micros: Command) -> None:
+    err = _fails(micros, HEAD + 'box = system(Accounts(users={"a:b": User(uid=7), "Ann": User(uid=8)}))\n', "assertion")
+    assert "a:b" in err
+    assert "Ann" in err
+
+
 def test_services_that_need_each_other_or_nobody(micros: Command) -> None:
     text = HEAD + (
         'box = system(Micros(services={"a": Service(dependencies=["b"]), "b": Service(dependencies=["a"]),\n'

@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         width = max(map(len, found))
         print(json.dumps(found) if arguments.json else "\n".join(f"{name:<{width}}  {text}" for name, text in found.items()))
         return 0
-    output = Path(arguments.output)
+    output = Path(arguments.output).resolve()  # a link to a result is replaced where it leads
     _check_output(output)
     with session(arguments) as current:
         artefacts = built(current, builder(current, arguments, target=arguments.target))
@@ -49,9 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
             write_result(current, artefacts, output)
         summary(current, artefacts)
     if arguments.json:
-        print(json.dumps({"output": str(output), "artefacts": artefacts.files}))
+        print(json.dumps({"output": arguments.output, "artefacts": artefacts.files}))
     else:
-        print(output)
+        print(arguments.output)
     return 0
 
 
@@ -84,7 +84,9 @@ def write_result(current: Session, artefacts: Artefacts, output: Path) -> None:
     """A directory with copies of the artefacts, complete or not there; what it needs is pinned."""
     state = json.dumps(artefacts.files, sort_keys=True)
     marker = output / ".micros"
-    if not (marker.exists() and marker.read_text() == state and all((output / name).exists() for name in artefacts.files)):
+    if not (
+        marker.exists() and marker.read_bytes() == state.encode() and all((output / name).exists() for name in artefacts.files)
+    ):
         sources = {name: current.store.path(digest) for name, digest in artefacts.files.items()}
         try:
             _replace(output, sources, state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 import sys
 import tempfile
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from micros.cli.session import Session
     from micros.plan.builder import Artefacts, Builder
 
+LONGEST_DIRECTORY = 80
+"""A socket's whole path has at most 107 bytes (unix(7))."""
 _BOOT = "boot"
 """The phase from QEMU's start until the system is up."""
 
@@ -32,7 +35,13 @@ _BOOT = "boot"
 def options(parser: argparse.ArgumentParser) -> None:
     """This verb's arguments."""
     parser.add_argument("file", metavar="FILE", help="file that describes the system, or FILE:name")
-    parser.add_argument("--timeout", type=not_negative, metavar="SECONDS", default=120.0, help="how long a boot may take (120)")
+    parser.add_argument(
+        "--timeout",
+        type=not_negative,
+        metavar="SECONDS",
+        default=120.0,
+        help="how long the boot may take, and with -c the command (120)",
+    )
     parser.add_argument("-c", "--command", metavar="COMMAND", help="run this in the guest as root, print its output, power off")
 
 
@@ -44,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         artefacts = built(current, plan)
         summary(current, artefacts)
         guest = _guest(current, plan, artefacts)
-        with tempfile.TemporaryDirectory(prefix="micros-") as name:
+        with tempfile.TemporaryDirectory(prefix="micros-", dir=_place_of_socket()) as name:
             emulator = _emulator(current, guest, Path(name))
             ready = plan.plan.ready_text.encode()
             if arguments.command is not None:
@@ -52,6 +61,11 @@ def run(arguments: argparse.Namespace) -> int:
             if terminal.is_terminal():
                 return _interactive(current, guest, emulator, ready)
             return _repeated(current, lambda: _to_prompt(current, guest, emulator, ready, arguments.timeout))
+
+
+def _place_of_socket() -> str | None:
+    """Where the agent's socket is made: the user's temporary directory, unless a socket's path would be too long there."""
+    return None if len(os.fsencode(tempfile.gettempdir())) < LONGEST_DIRECTORY else "/tmp"
 
 
 def _repeated(current: Session, boot: Callable[[], int]) -> int:

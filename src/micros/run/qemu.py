@@ -11,9 +11,9 @@ import os
 import select
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from micros.machine import host_machine
 
@@ -92,31 +92,40 @@ def accelerator_for(guest: Guest, emulator: Emulator) -> tuple[str, str]:
     started = Path("/proc/sys/kernel/random/boot_id").read_text()
     if emulator.note.exists() and emulator.note.read_text() == started:
         return "tcg", "/dev/kvm exists, but no kernel spoke under it when it was last tried"
-    if _speaks(guest, "kvm", emulator):
-        return "kvm", "/dev/kvm"
+    match probe(guest, "kvm", emulator, PROBE_SECONDS):
+        case "spoke":
+            return "kvm", "/dev/kvm"
+        case "ended":
+            return "tcg", "QEMU does not run with /dev/kvm"
     emulator.note.write_text(started)
     return "tcg", f"/dev/kvm exists, but the kernel said nothing under it within {PROBE_SECONDS:g} s"
 
 
-def _speaks(guest: Guest, accelerator: str, emulator: Emulator) -> bool:
-    """Whether the kernel, alone, writes to its console in time."""
-    argv = [*emulator.argv, *arguments(guest, accelerator)]
+def probe(guest: Guest, accelerator: str, emulator: Emulator, seconds: float) -> Literal["spoke", "silent", "ended"]:
+    """Whether the guest's kernel says its first word on the console in time, or QEMU ends before.
+
+    The kernel is told to say everything, whatever the guest's own command line wants, and no port is forwarded.
+    """
+    alone = replace(guest, cmdline=f"console={guest.machine.console} loglevel=7 panic=-1", forwards=())
+    argv = [*emulator.argv, *arguments(alone, accelerator)]
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None
-    deadline = time.monotonic() + PROBE_SECONDS
+    deadline = time.monotonic() + seconds
     heard = b""
     try:
-        while b"Linux version" not in heard and (left := deadline - time.monotonic()) > 0:
+        while (left := deadline - time.monotonic()) > 0:
             if select.select([process.stdout], [], [], left)[0]:
                 data = os.read(process.stdout.fileno(), 4096)
-                if not data:
-                    break
                 heard += data
+                if b"Linux version" in heard:
+                    return "spoke"
+                if not data:
+                    return "ended"
+        return "silent"
     finally:
         process.kill()
         process.wait()
         process.stdout.close()
-    return b"Linux version" in heard
 
 
 def _escaped(path: Path) -> str:

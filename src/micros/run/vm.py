@@ -64,6 +64,16 @@ class Vm:
         self._process = subprocess.Popen(
             argv, stdin=typed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
         )
+        try:
+            self._attach(path)
+        except BaseException:  # nobody will leave what was not entered
+            self._process.kill()
+            self._process.wait()
+            raise
+        return self
+
+    def _attach(self, path: Path) -> None:
+        """Take hold of the console, the agent's channel and the keyboard."""
         assert self._process.stdout is not None
         self._console = self._process.stdout
         os.set_blocking(self._console.fileno(), False)
@@ -75,7 +85,6 @@ class Vm:
             self._selector.register(self._agent, selectors.EVENT_READ)
         if self._keyboard is not None:
             self._selector.register(self._keyboard, selectors.EVENT_READ)
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         if self._process.poll() is None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from micros.lang import REQUIRED, Config, Module, Range, Record, check, default, defines, option
+from micros.lang import REQUIRED, Config, Module, Pattern, Range, Record, check, default, defines, option
 from micros.modules.environment import Environment
 from micros.modules.system import FileSpec, System
 from micros.packages import Package
 
 Id = Annotated[int, Range(0, 4294967294)]
+
+Field = Annotated[str, Pattern(r"[^:\n]*", "text without a colon or a line break")]
+"""What fits between the colons of an account file (passwd(5))."""
+
+NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+"""Names of users and groups, as useradd(8) takes them."""
 
 LOCKED = "!"
 
@@ -19,10 +26,10 @@ class User(Record):
 
     uid: Id = option(default=REQUIRED, doc="User id.")
     gid: Id = option(default=100, doc="Id of the first group.")
-    home: str = option(default="/", doc="Home directory; `/` is none of its own.")
-    shell: str = option(default="/bin/sh", doc="Login shell.")
-    description: str = option(default="", doc="Full name.")
-    hashed_password: str = option(default=LOCKED, doc="Hash as crypt(5) writes it; `!` locks the password.")
+    home: Field = option(default="/", doc="Home directory; `/` is none of its own.")
+    shell: Field = option(default="/bin/sh", doc="Login shell.")
+    description: Field = option(default="", doc="Full name.")
+    hashed_password: Field = option(default=LOCKED, doc="Hash as crypt(5) writes it; `!` locks the password.")
     login_without_password: bool = option(
         default=False, doc="Let this user in at a console without any password. Whoever reaches the console owns it."
     )
@@ -35,7 +42,7 @@ class Group(Record):
     """A group of users."""
 
     gid: Id = option(default=REQUIRED, doc="Group id.")
-    members: list[str] = option(default=[], doc="Users that belong to it besides those whose first group it is.")
+    members: list[Field] = option(default=[], doc="Users that belong to it besides those whose first group it is.")
 
 
 class Accounts(Module):
@@ -80,6 +87,15 @@ class Accounts(Module):
             if user.home not in ("/", "/root"):
                 files[user.home.strip("/")] = FileSpec(directory=True, mode="0700", uid=user.uid, gid=user.gid)
         return files
+
+    @check
+    def names_are_plain(self, config: Config) -> str | None:
+        """Names that account files and programs take."""
+        bad = [f"users.{name}" for name in self.users if not NAME.fullmatch(name)]
+        bad += [f"groups.{name}" for name in self.groups if not NAME.fullmatch(name)]
+        if bad:
+            return f"{', '.join(bad)}: names begin with a small letter and hold small letters, digits, - and _ (32 at most)"
+        return None
 
     @check
     def ids_are_unique(self, config: Config) -> str | None:
