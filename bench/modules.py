@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import json
 import lzma
+import os
 import resource
 import sys
 import time
@@ -136,3 +137,6 @@ def main(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # taking down a hundred thousand objects one by one is no part of an evaluation
