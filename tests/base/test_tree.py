@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.formats.trees import MemoryBlobs, trees
 
 from micros.base.errors import Kind, MicrosError
-from micros.base.tree import Directory, Tree, union
+from micros.base.tree import Directory, Symlink, Tree, union
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,3 +47,11 @@ def test_only(made: Made, every: int) -> None:
     assert is_whole(part)
     assert wanted <= part.keys() <= tree.keys()
     assert all(isinstance(entry, Directory) for path, entry in part.items() if path not in wanted)
+
+
+def test_a_directory_nobody_said_anything_about_leaves_the_other_s_as_it_is() -> None:
+    private = Tree.of([("etc/sudoers.d", Directory(0o750)), ("etc/sudoers.d/README", Symlink("x"))])
+    declared = Tree.of([("etc/sudoers.d/ann", Symlink("y"))])
+    assert declared.over(private)["etc/sudoers.d"] == Directory(0o750)
+    said = Tree.of([("etc/sudoers.d", Directory(0o700))])
+    assert said.over(private)["etc/sudoers.d"] == Directory(0o700)

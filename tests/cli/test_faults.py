@@ -249,3 +249,32 @@ def test_a_full_disk_is_named_and_room_completes_the_build(tmp_path: Path) -> No
         assert micros("store", "verify").status == 0
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("what", ["a package", "a program of the initrd"])
+def test_a_content_that_rots_in_the_store_never_reaches_an_image(micros: Command, tmp_path: Path, what: str) -> None:
+    own = Command(tmp_path / "store", micros.directory)
+    own.write("box.py", GOOD)
+    assert own("build", "box.py").status == 0
+    lock = json.loads((micros.directory / "micros.lock").read_text())["architectures"]["amd64:initrd"]
+    if what == "a package":
+        digest = lock["packages"]["busybox-static"]["sha256"]
+        shutil.rmtree(own.store / "results")
+        (own.store / "results").mkdir()
+        for number in range(256):
+            (own.store / f"results/{number:02x}").mkdir()
+    else:
+        programs = [path for path in (own.store / "blobs").glob("??/*") if path.stat().st_size > 1_000_000]
+        digest = next(path.name for path in programs if b"BusyBox v" in (data := path.read_bytes()) and data[:4] == b"\x7fELF"
+                      and b"/lib64/ld-linux" not in data)  # fmt: skip
+    blob = own.store / "blobs" / digest[:2] / digest
+    os.chmod(blob, 0o644)
+    flipped = bytearray(blob.read_bytes())
+    flipped[len(flipped) // 2] ^= 1
+    blob.write_bytes(flipped)
+    done = own("build", "box.py", "--json", "--set", "boot.initrd.level=3")
+    assert (done.status, done.kinds) == (1, ["damaged"]), done.err
+    assert "--repair" in done.err
+    assert own("store", "verify", "--repair").status == 0
+    done = own("build", "box.py", "--set", "boot.initrd.level=3")
+    assert done.status == 0, done.err

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.faults import faulty_mirror as faulty
-from tests.faults.conftest import SUITES, Box
+from tests.faults.conftest import SUITES, Box, direct
 
 if TYPE_CHECKING:
     from tests.faults.faulty_mirror import Fault
@@ -125,6 +129,26 @@ def test_a_mirror_that_crawls_or_says_nothing(box: Box, path: str, fault: Fault)
     said = box.fails("download", MICROS_NETWORK_TIMEOUT="0.2")
     assert time.monotonic() - began < 30
     assert box.server.url.removeprefix("http://") in said
+    box.heals()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("fault", [faulty.dripping, faulty.silent])
+def test_an_interrupt_ends_a_download_soon(box: Box, fault: Fault, number: signal.Signals, status: int) -> None:
+    box.server.faults[DEB] = fault
+    verb, *rest = box.arguments()
+    argv = [sys.executable, "-m", "micros", verb, "--store", str(box.command.store), *rest]
+    process = subprocess.Popen(argv, cwd=box.root, env=os.environ | direct({}), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    while not box.server.asked_for(DEB):
+        assert process.poll() is None
+        time.sleep(0.02)
+    time.sleep(0.2)
+    process.send_signal(number)
+    began = time.monotonic()
+    said = process.communicate(timeout=60)[1].decode()
+    assert time.monotonic() - began < 10
+    assert (process.returncode, "Traceback" in said) == (status, False), said
+    assert list((box.command.store / "scratch").iterdir()) == []
     box.heals()
 
 

@@ -157,6 +157,22 @@ def test_a_failure_comes_out_and_does_not_stick(store: Store, tmp_path: Path) ->
     assert [path for path in store.scratch.iterdir() if path.is_dir()] == []
 
 
+def test_an_interrupted_build_has_ended_when_the_store_is_let_go(store: Store) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    scheduler = Scheduler(store)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            scheduler.run(Step("store_programs:joined", {}, {"text": "slow", "seconds": 1}))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert list(store.scratch.iterdir()) == []
+    scheduler.close()
+
+
 def test_two_processes_build_a_step_once(store: Store, tmp_path: Path) -> None:
     log = tmp_path / "log"
     both = [builder(store, "same", str(log)) for _ in range(2)]

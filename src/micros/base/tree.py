@@ -159,11 +159,6 @@ class Tree(Mapping[str, Entry]):
         """This tree moved below a directory: `etc` becomes `prefix/etc`."""
         return Tree.of((f"{prefix}/{path}", entry) for path, entry in self._entries.items())
 
-    def subtree(self, prefix: str) -> Tree:
-        """What lies below a directory, with paths relative to it."""
-        start = prefix + "/"
-        return Tree({path[len(start) :]: entry for path, entry in self._entries.items() if path.startswith(start)})
-
     def only(self, keep: Callable[[str, Entry], bool]) -> Tree:
         """The entries that pass, and the directories above them."""
         chosen = {path for path, entry in self._entries.items() if keep(path, entry)}
@@ -175,13 +170,16 @@ class Tree(Mapping[str, Entry]):
         return Tree({path: entry for path, entry in self._entries.items() if path in chosen})
 
     def over(self, base: Tree) -> Tree:
-        """Both trees, this one's entries winning. A directory that hides another entry, or is hidden, is a clash."""
+        """Both trees, this one's entries winning. A directory that hides another entry, or is hidden, is a clash; a plain one
+        (0755 root), as every missing parent is, leaves the other's directory as it is.
+        """
         merged = dict(base.items())
         for path, entry in self._entries.items():
             old = merged.get(path)
             if old is not None and isinstance(old, Directory) != isinstance(entry, Directory):
                 raise error(Kind.CLASH, f"/{path} is a directory in one tree and something else in the other")
-            merged[path] = entry
+            if old is None or entry != _DIRECTORY:
+                merged[path] = entry
         return Tree(_sorted(merged))
 
 

@@ -87,20 +87,20 @@ def write_result(current: Session, artefacts: Artefacts, output: Path) -> None:
     if not (
         marker.exists() and marker.read_bytes() == state.encode() and all((output / name).exists() for name in artefacts.files)
     ):
-        sources = {name: current.store.path(digest) for name, digest in artefacts.files.items()}
         try:
-            _replace(output, sources, state)
+            _replace(current, artefacts, output, state)
         except OSError as problem:
-            raise _not_written(output, problem, sum(source.stat().st_size for source in sources.values())) from None
+            needed = sum(current.store.path(digest).stat().st_size for digest in artefacts.files.values())
+            raise _not_written(output, problem, needed) from None
     pin(current.store, output, [*artefacts.files.values(), *artefacts.kept])
 
 
-def _replace(output: Path, sources: dict[str, Path], state: str) -> None:
+def _replace(current: Session, artefacts: Artefacts, output: Path, state: str) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
     try:
-        for name, source in sources.items():
-            shutil.copyfile(source, fresh / name)
+        for name, digest in artefacts.files.items():
+            current.store.copy(digest, fresh / name)
         (fresh / ".micros").write_text(state)
         os.chmod(fresh, 0o755)
         if output.exists():

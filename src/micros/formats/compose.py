@@ -24,12 +24,7 @@ def compose(job: Job) -> Digest:
     declared = {path: _entry(job, spec) for path, spec in job.parameters["files"].items()}
     merged = packages.over(base)
     # A declared link or file takes the place of a package's entry, but a directory that holds something stays.
-    files = Tree.of((path, entry) for path, entry in declared.items() if not _is_plain_directory(entry, merged.get(path)))
-    return job.put_tree(files.over(merged))
-
-
-def _is_plain_directory(entry: Entry, old: Entry | None) -> bool:
-    return isinstance(old, Directory) and entry == Directory()
+    return job.put_tree(Tree.of(declared.items()).over(merged))
 
 
 def _entry(job: Job, spec: dict[str, Any]) -> Entry:

@@ -31,7 +31,7 @@ _threads = threading.local()
 def codec_name(compression: Compression, level: int) -> str:
     """Everything about a compressor that can change its output: part of the key of whatever it made."""
     if compression == "zstd":
-        return f"zstd-{level} zstandard {zstandard.__version__}"
+        return f"zstd-{level} zstandard {zstandard.__version__} {zstandard.ZSTD_VERSION}"
     if compression == "xz":
         import cramjam
 

@@ -7,6 +7,7 @@ Archives may follow one another, compressed each on its own: the kernel unpacks 
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from micros.base.errors import Kind, error
@@ -33,7 +34,7 @@ def newc_archive(tree: Tree, blobs: Blobs) -> Iterator[bytes]:
     """The archive of a tree, in pieces. Inode numbers count from 1, times are 0, nothing is a hard link.
 
     Raises errors of kind `does-not-fit` for what newc has no room for (4 GiB and more), `bad-tree` for a path that is
-    the archive's own end mark, `damaged` where a content is not as long as the tree says. Extended attributes are left out:
+    the archive's own end mark, `damaged` where a content is not what the tree says. Extended attributes are left out:
     the format has none.
     """
     written = 0
@@ -106,13 +107,16 @@ def _member(number: int, path: str, entry: Entry, blobs: Blobs) -> Iterable[byte
 
 def _content(path: str, entry: File, blobs: Blobs) -> Iterator[bytes]:
     left = entry.size
+    hasher = hashlib.sha256()
     if left:
         with blobs.open(entry.digest) as stream:
             while left and (chunk := stream.read(min(left, _CHUNK_BYTES))):
                 left -= len(chunk)
+                hasher.update(chunk)
                 yield chunk
-            if left or stream.read(1):
-                raise error(Kind.DAMAGED, f"the content of /{path} ({entry.digest}) is not as long as the tree says")
+            if left or stream.read(1) or hasher.hexdigest() != entry.digest:
+                hint = "run `micros store verify --repair`, then build again"
+                raise error(Kind.DAMAGED, f"the content of /{path} ({entry.digest}) is not what the tree says", hint=hint)
     if padding := -entry.size % _ALIGN_BYTES:
         yield bytes(padding)
 

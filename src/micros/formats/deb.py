@@ -9,16 +9,18 @@ from __future__ import annotations
 import io
 import lzma
 import zlib
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 import zstandard
 
+from micros.base.digest import digest_of_stream
 from micros.base.errors import Kind, MicrosError, error
 from micros.base.tree import Directory, Entry, File, Symlink, Tree, check_path
 from micros.formats import ar, tar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from io import BufferedIOBase
 
     from _typeshed import WriteableBuffer
 
@@ -41,13 +43,19 @@ def unpack(job: Job) -> Digest:
     and slimming leaves them out.
     """
     digest = job.inputs["deb"]
+    name = job.parameters.get("name", digest)
+    with job.open(digest) as stream:
+        if digest_of_stream(cast("BufferedIOBase", stream)) != digest:
+            hint = "run `micros store verify --repair`, then build again"
+            raise error(
+                Kind.DAMAGED, f"the store's copy of the package {job.parameters.get('name', digest)} is damaged", hint=hint
+            )
     try:
         with job.open(digest) as stream:
             tree = package_tree(stream, job.put)
     except MicrosError as problem:
         if problem.kind not in (Kind.BAD_ARCHIVE, Kind.UNSAFE_MEMBER, Kind.TOO_LARGE):
             raise  # the disk's fault, not the package's
-        name = job.parameters.get("name", digest)
         raise error(problem.kind, f"the package {name} is bad: {problem.problems[0].message}",
                     notes=problem.problems[0].notes and [str(note) for note in problem.problems[0].notes],
                     hint="its digest is as the archive signed it: report it to the archive") from None  # fmt: skip

@@ -7,22 +7,23 @@ that is half full ends before one name of 64, so that a file that grows disturbs
 
 from __future__ import annotations
 
+import functools
 import os
 import struct
 import zlib
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from micros.base.digest import Digest
+from micros.base.digest import Digest, digest_of
 from micros.base.errors import Kind, error
 from micros.formats.compress import block_compressor, code_filter, codec_name
 from micros.formats.squashfs_layout import BLOCK_UNCOMPRESSED, FRAGMENT, NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-    from pathlib import Path
 
     from micros.base.step import Blobs, BlockCache
     from micros.base.tree import File
@@ -77,6 +78,13 @@ class Lost(Exception):  # noqa: N818 - a signal to plan again, not an error
         self.pack = pack
 
 
+@functools.cache
+def _code() -> Digest:
+    """The digest of the code that makes blocks: what another code made is not what this one would make."""
+    here = Path(__file__)
+    return digest_of(here.read_bytes() + here.with_name("compress.py").read_bytes())
+
+
 class Planner:
     """Finds or makes the blocks of one image's files. `lost` are packs that are known to be gone."""
 
@@ -88,7 +96,7 @@ class Planner:
         self._codec = (compression, level, block_bytes)
         self._block_bytes = block_bytes
         self._segment_bytes = max(SEGMENT_BYTES, block_bytes)
-        self._prefix = f"squashfs block 1|{codec_name(compression, level)}|{block_bytes}|"
+        self._prefix = f"squashfs block {_code()}|{codec_name(compression, level)}|{block_bytes}|"
         self._lost = lost
         self._large: dict[Digest, int] = {}
         self._keys: dict[Digest, tuple[Digest, list[Digest]]] = {}

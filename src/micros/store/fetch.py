@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import http.client
 import os
+import queue
+import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Protocol
 
@@ -35,6 +37,8 @@ SLOW_BYTES_PER_SECOND = 1024
 """A mirror slower than this for twice the time it may be silent is given up."""
 TRIES = 4
 PARALLEL = 6
+STOP_SECONDS = 0.5
+"""How long downloads in progress have to end in order after an interrupt."""
 _FINAL = (301, 302, 303, 307, 308, 403, 404, 410)
 """Answers that asking again does not change."""
 _CHUNK_BYTES = 1 << 16
@@ -90,19 +94,68 @@ def fetch_all(store: Store, wanted: Iterable[Wanted], *, offline: bool = False, 
             hint="build once without --offline",
         )
     watcher.expected(sum(item.size for item in missing.values()))
-    problems: list[MicrosError] = []
-    with ThreadPoolExecutor(PARALLEL) as pool, store.workspace() as workspace:
+    stop = threading.Event()
+
+    def received(count: int) -> None:
+        if stop.is_set():
+            raise _StoppedError
+        if count:
+            watcher.received(count)
+
+    with store.workspace() as workspace:
 
         def one(item: Wanted) -> MicrosError | None:
             try:
-                _fetch(store, item, workspace / item.digest, watcher.received)
+                _fetch(store, item, workspace / item.digest, received)
             except MicrosError as problem:
                 return problem
             return None
 
-        problems = [problem for problem in pool.map(one, missing.values()) if problem is not None]
+        problems = [problem for problem in _side_by_side(one, missing.values(), stop) if problem is not None]
     if problems:
         raise MicrosError(*(part for problem in problems for part in problem.problems))
+
+
+class _StoppedError(Exception):
+    """Ends a download that nobody waits for any more."""
+
+
+def _side_by_side(
+    one: Callable[[Wanted], MicrosError | None], items: Iterable[Wanted], stop: threading.Event
+) -> list[MicrosError | None]:
+    """What `one` gives for each item, in their order. An exception, such as an interrupt, sets `stop`, and comes out soon.
+
+    The threads do not hold up the end of the program: one may be waiting for a mirror that is silent.
+    """
+    futures: list[Future[MicrosError | None]] = []
+    waiting: queue.SimpleQueue[tuple[Wanted, Future[MicrosError | None]]] = queue.SimpleQueue()
+    for item in items:
+        futures.append(Future())
+        waiting.put((item, futures[-1]))
+
+    def work() -> None:
+        while not stop.is_set():
+            try:
+                item, future = waiting.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                future.set_result(one(item))
+            except BaseException as problem:  # it comes out where the result is asked for
+                future.set_exception(problem)
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(PARALLEL, len(futures)))]
+    try:
+        for thread in threads:
+            thread.start()
+        return [future.result() for future in futures]
+    except BaseException:
+        stop.set()
+        limit = time.monotonic() + STOP_SECONDS
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join(max(0.0, limit - time.monotonic()))
+        raise
 
 
 def fetch_small(url: str, *, limit: int) -> bytes:
@@ -134,9 +187,11 @@ def timeout() -> float:
 
 
 def _fetch(store: Store, item: Wanted, path: Path, progress: Callable[[int], object]) -> None:
+    """Bring one file into the store. `progress` is told of bytes, and of each try; what it raises ends the download."""
     failure: MicrosError | None = None
     mismatches = 0
     for attempt in range(TRIES):
+        progress(0)
         try:
             _download(store, item, path, progress)
         except (OSError, http.client.HTTPException) as problem:

@@ -41,7 +41,7 @@ def lay_out(store: Store, tree: Tree) -> Path:
             elif isinstance(entry, Symlink):
                 (root / path).symlink_to(entry.target)
             elif isinstance(entry, File):
-                shutil.copyfile(store.path(entry.digest), root / path, follow_symlinks=False)
+                store.copy(entry.digest, root / path)
                 os.chmod(root / path, (entry.mode & 0o777) | 0o600)
         for name in ("proc", "dev", "tmp", "run", "etc"):
             (root / name).mkdir(exist_ok=True)

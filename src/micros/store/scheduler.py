@@ -106,8 +106,8 @@ class Scheduler:
                 for step in wanted:
                     self._submit(step)
                 return [self._futures[id(step)][1].result() for step in wanted]
-            except Exception:
-                # What still runs must end while the store is held; what failed may be asked for again.
+            except BaseException:
+                # What still runs must end while the store is held, after an interrupt too; what failed may be asked for again.
                 for _, future in self._futures.values():
                     future.cancel()
                 wait([future for _, future in self._futures.values()])

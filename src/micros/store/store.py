@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import itertools
 import os
 import tempfile
@@ -12,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from micros.base.digest import Digest, digest_of, digest_of_stream
+from micros.base.digest import CHUNK_BYTES, Digest, digest_of, digest_of_stream
 from micros.base.errors import Kind, error
 from micros.base.tree import Tree
 from micros.store.blocks import Blocks
@@ -102,6 +103,17 @@ class Store:
         if digest_of(data) != digest:
             raise self._damaged(digest, "does not match its digest")
         return data
+
+    def copy(self, digest: Digest, target: Path) -> None:
+        """Copy a blob to a new file elsewhere, checked against its digest."""
+        hasher = hashlib.sha256()
+        with self.open(digest) as source, target.open("xb") as out:
+            while chunk := source.read(CHUNK_BYTES):
+                hasher.update(chunk)
+                out.write(chunk)
+        if hasher.hexdigest() != digest:
+            target.unlink()
+            raise self._damaged(digest, "does not match its digest")
 
     def _damaged(self, digest: Digest, what: str) -> Exception:
         hint = "run `micros store verify --repair`, then build again"
