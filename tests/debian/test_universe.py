@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ from micros.debian import universe
 from micros.debian.lock import Pins, lock_text, read_lock
 from micros.debian.universe import Settings, Universe
 from micros.machine import machine_named
+from micros.store.keeping import collect
 from micros.store.scheduler import Scheduler
 from micros.store.store import Store
 
@@ -175,6 +177,37 @@ def test_a_package_changed_on_the_mirror(opened: Open, mirror: SmallMirror) -> N
     path.write_bytes(path.read_bytes()[:-1] + b"\xff")
     problem = failing(lambda: opened().closure(["tool"]))
     assert problem.kind is Kind.DIGEST_MISMATCH
+
+
+def test_the_mirror_that_the_user_names_comes_before_the_one_of_the_lock(
+    opened: Open, mirror: SmallMirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = opened()
+    one.closure(["app"])
+    releases = {suite: {**record, "url": "http://127.0.0.1:9/gone"} for suite, record in one.lock.releases.items()}
+    moved = Pins(releases, one.lock.requests, one.lock.packages)
+    monkeypatch.setenv("MICROS_MIRROR", mirror.url)
+    two = opened(moved, store="two")
+    two.settings.mirror = None
+    assert names(two.closure(["app"])) == ["app", "lua"]
+
+
+def test_what_is_asked_for_no_more_is_not_downloaded(opened: Open, mirror: SmallMirror) -> None:
+    one = opened()
+    one.closure(["app", "tool"])
+    (mirror.root / "pool/tool_1_amd64.deb").unlink()
+    assert names(opened(one.lock, store="two").closure(["app"])) == ["app", "lua"]
+
+
+def test_what_a_build_uses_survives_a_collection(opened: Open, stores: Callable[[str], Scheduler]) -> None:
+    one = opened()
+    found = one.closure(["app"])
+    store = stores("one").store
+    for path in store.root.glob("*/??/*"):
+        os.utime(path, (1, 1))
+    assert opened(one.lock, offline=True).closure(["app"]) == found
+    collect(store)
+    assert opened(one.lock, offline=True).closure(["app"]) == found
 
 
 def test_offline_without_a_lock(opened: Open) -> None:

@@ -40,25 +40,33 @@ def candidates(mirror: str | None, *, sources: Path = Path("/etc/apt")) -> list[
 
     What the user names excludes what the host says. Raises an error of kind `no-mirror` where there is none.
     """
-    if mirror:
-        return [_named(mirror, "--mirror")]
-    if named := os.environ.get("MICROS_MIRROR"):
-        return [_named(named, "MICROS_MIRROR")]
-    config = user_config()
-    if config.is_file():
-        try:
-            settings = tomllib.loads(config.read_text())
-        except (ValueError, RecursionError) as problem:
-            raise error(Kind.BAD_FILE, f"{config} is not TOML: {problem}") from None
-        if "mirror" in settings:
-            if not isinstance(settings["mirror"], str):
-                raise error(Kind.BAD_FILE, f"{config}: mirror is {settings['mirror']!r}, not a URL in quotes")
-            return [_named(settings["mirror"], str(config))]
+    if (said := said_by_user(mirror)) is not None:
+        return [said]
     found = list({source.url: source for source in _apt(sources)}.values())
     if not found:
         raise error(Kind.NO_MIRROR, "no mirror is known: this host has no apt sources with one",
-                    hint=_NO_MIRROR_HINT.format(config=config))  # fmt: skip
+                    hint=_NO_MIRROR_HINT.format(config=user_config()))  # fmt: skip
     return found
+
+
+def said_by_user(mirror: str | None) -> Source | None:
+    """The mirror of the argument, of the environment, or of the user's settings, in this order; None where none is named."""
+    if mirror:
+        return _named(mirror, "--mirror")
+    if named := os.environ.get("MICROS_MIRROR"):
+        return _named(named, "MICROS_MIRROR")
+    config = user_config()
+    if not config.is_file():
+        return None
+    try:
+        settings = tomllib.loads(config.read_text())
+    except (ValueError, RecursionError) as problem:
+        raise error(Kind.BAD_FILE, f"{config} is not TOML: {problem}") from None
+    if "mirror" not in settings:
+        return None
+    if not isinstance(settings["mirror"], str):
+        raise error(Kind.BAD_FILE, f"{config}: mirror is {settings['mirror']!r}, not a URL in quotes")
+    return _named(settings["mirror"], str(config))
 
 
 def _named(url: str, origin: str) -> Source:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from micros.base.errors import Kind, MicrosError
 from micros.debian.lock import Pins, lock_text, read_lock
-from micros.debian.universe import Settings, Universe
+from micros.debian.universe import Closure, Settings, Universe
 from micros.machine import host_machine
 from micros.store.disk import write_durably
 from micros.store.sandbox import Sandbox, lay_out
@@ -34,17 +35,32 @@ class Toolbox:
     def root(self, packages: Sequence[str]) -> Path:
         """A directory with these packages and what they need, bubblewrap among them."""
         group = "+".join(sorted(packages))
-        pins: dict[str, Pins] = read_lock(self._lock) if self._lock.exists() else {}
-        universe = Universe(self._scheduler, host_machine(), pins.get(group), self._settings)
-        closure = universe.closure([*packages, "bubblewrap"])
-        if universe.lock != pins.get(group):
-            # Read again: another builder may have pinned other tools meanwhile.
-            pins = (read_lock(self._lock) if self._lock.exists() else {}) | {group: universe.lock}
+        known = self._pins().get(group)
+        universe, closure = self._closure(packages, known)
+        if universe.lock != known:
+            pins = self._pins() | {group: universe.lock}  # read again: another builder may have pinned other tools meanwhile
             write_durably(self._lock, lock_text(pins).encode(), self._store.scratch)
         inputs: dict[str, Digest | Step] = dict(closure.trees)
         links = {name: {"link": f"usr/{name}"} for name in ("bin", "sbin", "lib", "lib64")}
         tree = Step("micros.formats.compose:compose", inputs, {"files": links}, "tools", "tree")
         return lay_out(self._store, self._store.tree(self._scheduler.run(tree)))
+
+    def _pins(self) -> dict[str, Pins]:
+        """What is pinned; nothing where the file is damaged: it is the store's own, and made anew."""
+        try:
+            return read_lock(self._lock) if self._lock.exists() else {}
+        except MicrosError:
+            return {}
+
+    def _closure(self, packages: Sequence[str], pins: Pins | None) -> tuple[Universe, Closure]:
+        """The pinned packages, or today's where a mirror that moved on has the pinned ones no more."""
+        universe = Universe(self._scheduler, host_machine(), pins, self._settings)
+        try:
+            return universe, universe.closure([*packages, "bubblewrap"])
+        except MicrosError as problem:
+            if pins is None or problem.kind != Kind.VANISHED:
+                raise
+        return self._closure(packages, None)
 
     def sandbox(self, root: Path) -> Sandbox:
         """The host's bubblewrap if it has one, else that of a root made by `root`."""

@@ -92,7 +92,8 @@ class Universe:
         wanted = sorted(set(names))
         if set(wanted) <= set(self.lock.requests):
             offers = dict(self.lock.packages)
-            self._fetch(offers.values())
+            starts = [one.name for one in offers.values() if one.essential or any(one.meets(Term(name)) for name in wanted)]
+            self._fetch(offers[name] for name in _reachable(offers, starts))
             found = self._installed(offers, wanted, install)
         else:
             self._check_known(wanted)
@@ -166,7 +167,7 @@ class Universe:
         return list(zip(offers, digests, texts, strict=False))
 
     def _fetch(self, offers: Iterable[Offer]) -> None:
-        missing = [offer for offer in offers if not self._store.has(offer.sha256)]
+        missing = [offer for offer in offers if not self._store.use(offer.sha256)]
         if not missing:
             return
         from micros.store.fetch import UNWATCHED, Wanted, fetch_all  # what the network needs is a tenth of an unchanged build
@@ -191,10 +192,13 @@ class Universe:
             ) from None
 
     def _base(self, suite: str) -> str:
-        """The mirror's base URL for a suite."""
+        """The mirror's base URL for a suite: the user's, else the one the lock was made with, else the host's."""
         if suite not in self._sources and not self.settings.offline:
-            known = self.lock.releases.get(suite, {}).get("url")
-            self._sources[suite] = known if known and not self.settings.mirror else self._locate(suite)[0].url
+            from micros.debian.mirror import said_by_user
+
+            known: str = self.lock.releases.get(suite, {}).get("url", "")
+            by_lock = known and said_by_user(self.settings.mirror) is None
+            self._sources[suite] = known if by_lock else self._locate(suite)[0].url
         return self._sources.get(suite, "")
 
     def _locate(self, suite: str) -> tuple[Source, bytes]:
@@ -219,7 +223,7 @@ class Universe:
         return self._index
 
     def _fetch_index(self, suite: str, path: str, digest: Digest, size: int) -> None:
-        if self._store.has(digest):
+        if self._store.use(digest):
             return
         from micros.store.fetch import UNWATCHED, Wanted, fetch_all
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
-import itertools
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,6 @@ _BROKEN = {errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errn
 _BROKEN |= {errno.ENOENT, errno.ENOMEM, errno.ENOLCK, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR, errno.ENXIO, errno.ESTALE}
 CONTENT_MODE = 0o444
 """Permissions of everything that is named by its digest: it never changes."""
-_numbers = itertools.count()
 
 
 @contextlib.contextmanager
@@ -59,18 +58,17 @@ def write_durably(path: Path, data: bytes, scratch: Path, mode: int = 0o644) -> 
 
     The mode is as given, whatever the umask; nothing is left in `scratch` where that fails.
     """
-    temporary = scratch / f"{path.name}.{os.getpid()}.{next(_numbers)}"
+    descriptor, temporary = tempfile.mkstemp(dir=scratch, prefix=f"{path.name}.")
     try:
-        _write_synced(temporary, data, mode)
+        _write_synced(descriptor, data, mode)
         os.rename(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        Path(temporary).unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
 
 
-def _write_synced(path: Path, data: bytes, mode: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def _write_synced(descriptor: int, data: bytes, mode: int) -> None:
     try:
         view = memoryview(data)
         while view:

@@ -9,6 +9,7 @@ import itertools
 import os
 import tempfile
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 VERSION = "1"
 _PARTS = ("blobs", "results", "locks", "pins", "scratch", "roots", "blocks")
+_DAY_SECONDS = 86400
 _MOST_ENTRIES = 150_000
 """Of trees kept in memory."""
 _FEW_FILES = 16
@@ -84,6 +86,17 @@ class Store:
     def has(self, digest: Digest) -> bool:
         """Whether a blob is here."""
         return self.blob_path(digest).exists()
+
+    def use(self, digest: Digest) -> bool:
+        """Whether a blob is here; garbage collection then counts it as used today. For what no result names, as downloads."""
+        path = self.blob_path(digest)
+        try:
+            last = path.stat().st_mtime
+        except FileNotFoundError:
+            return False
+        if time.time() - last > _DAY_SECONDS:
+            os.utime(path)
+        return True
 
     def path(self, digest: Digest) -> Path:
         """The file of a blob, which must not be changed. Raises an error of kind `damaged` where it is missing."""
