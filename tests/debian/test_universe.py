@@ -244,3 +244,11 @@ def test_another_key_is_not_trusted(opened: Open, mirror: SmallMirror, tmp_path:
     (tmp_path / "stranger").mkdir()
     mirror.keyring.write_bytes(SmallMirror(tmp_path / "stranger").keyring.read_bytes())
     assert failing(lambda: opened().closure(["tool"])).kind is Kind.BAD_SIGNATURE
+
+
+def test_full_after_slim_is_the_whole_closure_all_the_same(opened: Open) -> None:
+    slim = opened()
+    slim.closure(["app"])
+    full = opened(slim.lock)
+    assert names(full.closure(["app"], install="full")) == ["app", "bloat", "lua"]
+    assert names(opened(full.lock, offline=True).closure(["app"], install="full")) == ["app", "bloat", "lua"]

@@ -60,3 +60,18 @@ def test_a_kernel_that_dies_before_user_space_is_named_and_tried_once_more(micro
     assert (done.status, json.loads(done.out.splitlines()[-1])["errors"][0]["kind"]) == (1, "early-panic")
     assert done.err.count("panicked before user space") == 2
     assert "booting once more" in done.err
+
+
+def test_what_boots_a_system_is_there_whatever_is_forced_and_a_failed_dependency_holds_back(micros: Command) -> None:
+    micros.write(
+        "box.toml",
+        '[micros.services.broken]\ntype = "oneshot"\nstart_script = "exit 4"\n'
+        '[micros.services.done]\ntype = "oneshot"\nstart_script = "true"\n'
+        '[micros.services.after_broken]\ndependencies = ["broken"]\nstart_script = "touch /run/broken; exec sleep infinity"\n'
+        '[micros.services.after_done]\ndependencies = ["done"]\nstart_script = "touch /run/done; exec sleep infinity"\n',
+    )
+    wait = "i=0; until [ -e /run/done ] || [ $i -gt 100 ]; do sleep 0.1; i=$((i+1)); done; sleep 3; ls /run; which bash"
+    done = micros("run", "box.toml", "--set", 'environment.system_packages=["bash"]', "-c", wait)
+    assert done.status == 0, done.err
+    assert {"done", "/usr/bin/bash"} <= set(done.out.split())
+    assert "broken" not in done.out.split()

@@ -90,7 +90,7 @@ class Universe:
     def closure(self, names: Iterable[str], *, install: Literal["slim", "full"] = "slim") -> Closure:
         """The packages that these bring, unpacked. New ones enter the lock; old pins stay."""
         wanted = sorted(set(names))
-        if set(wanted) <= set(self.lock.requests):
+        if set(wanted) <= set(self.lock.requests) and (install == "slim" or _is_closed(self.lock.packages, wanted)):
             offers = dict(self.lock.packages)
             starts = [one.name for one in offers.values() if one.essential or any(one.meets(Term(name)) for name in wanted)]
             self._fetch(offers[name] for name in _reachable(offers, starts))
@@ -355,6 +355,15 @@ class _Walk:
             if need in self._loaded[other][2]["gives"]:
                 return other
         return None
+
+
+def _is_closed(offers: dict[str, Offer], wanted: Sequence[str]) -> bool:
+    """Whether a lock has all that the package manager would install: one made for slim images has what files need only."""
+    starts = [name for name in wanted if name in offers]
+    closure = [offers[name] for name in _reachable(offers, starts)]
+    return len(starts) == len(wanted) and all(
+        any(one.meets(term) for term in terms for one in closure) for offer in closure for terms in offer.needs
+    )
 
 
 def _dependencies(offers: dict[str, Offer], offer: Offer) -> list[str]:

@@ -11,7 +11,7 @@ from micros.base.where import Where
 from micros.lang.cells import DONE
 from micros.lang.merging import body_failed, holds
 from micros.lang.places import place
-from micros.lang.purity import pure
+from micros.lang.purity import is_module, pure
 from micros.lang.reading import problems_in
 from micros.lang.values import show_path
 
@@ -118,7 +118,9 @@ def _said(ev: Evaluation, kind: str) -> list[tuple[Any, str, Problem]]:
                 found.append((cls, failed.message, failed))
                 continue
             for text in [said] if isinstance(said, str) else said or []:
-                notes = (*_set_places(ev, cls), Note(where, "demanded here"))
+                places = _set_places(ev, cls)
+                is_known = is_module(where.file) and places  # where MicrOS' own modules demand it helps nobody
+                notes = tuple(places) if is_known else (*places, Note(where, "demanded here"))
                 found.append((cls, text, Problem(Kind.ASSERTION, text, notes)))
     return found
 

@@ -9,6 +9,7 @@ from micros.base.errors import Kind, error
 from micros.machine import machine_named
 from micros.modules.boot.initrd import Initrd
 from micros.modules.boot.kernel import Boot
+from micros.modules.boot.runit import Runit
 from micros.modules.environment import Environment
 from micros.modules.services.getty import Getty
 from micros.modules.storage.root import Root
@@ -58,7 +59,9 @@ def plan_of(config: Config, target: str) -> SystemPlan:
     Raises errors of kind `usage` (no such target) and `does-not-fit` (a kernel command line that is too long).
     """
     files: dict[str, dict[str, Any]] = {}
-    packages = {package.name for package in config[Environment].system_packages}
+    # What boots the system is there whatever the user's list says.
+    packages = {config[Runit].package.name, config[Environment].shell.name}
+    packages |= {package.name for package in config[Environment].system_packages}
     for path, spec in sorted(config[System].files.items()):
         packages |= {package.name for package in packages_in(spec.text + (spec.link or ""))}
         if spec.link is not None:

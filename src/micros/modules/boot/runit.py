@@ -7,10 +7,10 @@ the root is read-only.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 
 from micros.lang import Config, Module, defines, option
 from micros.modules.boot.kernel import Boot
-from micros.modules.environment import Environment
 from micros.modules.networking.networking import Networking
 from micros.modules.services.services import Micros, Service
 from micros.modules.system import FileSpec, System
@@ -68,11 +68,17 @@ kill -s CONT 1
 """
 
 
-def run_script(name: str, service: Service) -> str:
+def run_script(name: str, service: Service, services: Mapping[str, Service]) -> str:
     """A service's `run`: wait for what it needs, read its conf, start."""
     lines = ["#!/bin/sh", "exec 2>&1"]
     for other in service.dependencies:
-        lines.append(f"sv -w {SERVICE_SECONDS} check /run/service/{shlex.quote(other)} >/dev/null || exit 1")
+        if (
+            other in services and services[other].type == "oneshot"
+        ):  # sv(8) takes one for up that has failed and is about to be tried again
+            done = f"/run/micros/done/{shlex.quote(other)}"
+            lines.append(f"i=0; until [ -e {done} ]; do [ $i -lt {SERVICE_SECONDS}0 ] || exit 1; sleep 0.1; i=$((i+1)); done")
+        else:
+            lines.append(f"sv -w {SERVICE_SECONDS} check /run/service/{shlex.quote(other)} >/dev/null || exit 1")
     if service.conf_script:
         lines.append(". ./conf")
     lines.append(service.start_script.rstrip("\n"))
@@ -83,10 +89,11 @@ def run_script(name: str, service: Service) -> str:
     return "\n".join(lines) + "\n"
 
 
-def service_files(name: str, service: Service) -> dict[str, FileSpec]:
+def service_files(name: str, services: Mapping[str, Service]) -> dict[str, FileSpec]:
     """The files of one service directory (runsv(8))."""
     base = f"etc/sv/{name}"
-    files = {f"{base}/run": FileSpec(text=run_script(name, service), mode="0755")}
+    service = services[name]
+    files = {f"{base}/run": FileSpec(text=run_script(name, service, services), mode="0755")}
     if service.type == "oneshot":
         check = f"#!/bin/sh\nexec test -e /run/micros/done/{shlex.quote(name)}\n"
         files[f"{base}/check"] = FileSpec(text=check, mode="0755")
@@ -103,11 +110,6 @@ class Runit(Module, at="runit"):
     """runit: init and supervisor."""
 
     package: Package = option(default=pkgs.runit, doc="The package that brings runit's programs.")
-
-    @defines(Environment.system_packages)
-    def packages(self, config: Config) -> list[Package]:
-        """runit's programs, and the tools its scripts use."""
-        return [self.package, config[Environment].shell]
 
     @defines(System.files)
     def stages(self, config: Config) -> dict[str, FileSpec]:
@@ -127,7 +129,8 @@ class Runit(Module, at="runit"):
             "usr/sbin/halt": FileSpec(link="poweroff"),
             "etc/sv": FileSpec(directory=True, mode="0755"),
         }
-        for name, service in config[Micros].services.items():
+        services = config[Micros].services
+        for name, service in services.items():
             if service.enable:
-                files |= service_files(name, service)
+                files |= service_files(name, services)
         return files

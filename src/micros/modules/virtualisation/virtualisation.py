@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from micros.lang import REQUIRED, Config, Module, Port, Range, Record, check, defines, option
+from micros.lang import REQUIRED, Config, Module, Port, Range, Record, check, defines, lazy, option
+from micros.machine import machine_named
 from micros.modules.services.services import Micros, Service
+from micros.modules.system import Platform
 
 AGENT = """\
 exec <>/dev/{port} >&0 2>/dev/null
@@ -43,7 +45,11 @@ class Virtualisation(Module, at="virtualisation"):
         default=False,
         doc="Take commands as root on a second serial port. `micros run -c` turns it on in the system it boots, no other.",
     )
-    agent_port: str = option(default="ttyS1", doc="Kernel name of the agent's serial port.")
+    agent_port: str = option(
+        default=lazy(lambda config: machine_named(config[Platform].host).console[:-1] + "1"),
+        default_text="the second serial port",
+        doc="Kernel name of the agent's serial port.",
+    )
 
     @defines(Micros.services["micros-agent"], when=agent)
     def agent_service(self, config: Config) -> Service:
