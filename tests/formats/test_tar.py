@@ -16,7 +16,7 @@ from micros.base.errors import Kind, MicrosError
 from micros.formats import tar
 
 
-def read(data: bytes) -> list[tuple[str, str, bytes, str]]:
+def read(data: bytes) -> list[tuple[str, str, bytes | bytearray, str]]:
     found = []
     for header, content in tar.read(io.BytesIO(data)):
         found.append((header.name, header.type, content() if header.type == "0" else b"", header.link))

@@ -24,9 +24,9 @@ class MemoryBlobs:
     def __init__(self) -> None:
         self.contents: dict[Digest, bytes] = {}
 
-    def put(self, data: bytes) -> Digest:
+    def put(self, data: bytes | bytearray) -> Digest:
         digest = digest_of(data)
-        self.contents[digest] = data
+        self.contents[digest] = bytes(data)
         return digest
 
     def file(self, data: bytes, mode: int = 0o644, **fields: Any) -> File:

@@ -70,7 +70,7 @@ class Job(Blobs, Protocol):
         """A tree that is an input or was put before."""
         ...
 
-    def put(self, data: bytes) -> Digest:
+    def put(self, data: bytes | bytearray) -> Digest:
         """Keep a content."""
         ...
 

@@ -132,7 +132,7 @@ def _needs(job: Job, path: str, entry: File) -> set[str]:
     with job.open(entry.digest) as stream:
         start = stream.read(4)
         if start == elf.MAGIC and not path.endswith((".ko", ".o")):
-            facts = elf.read(start + stream.read())
+            facts = elf.read(job.read(entry.digest))
             return set(facts.needed) if facts is not None else set()
         if start[:2] == b"#!" and entry.mode & 0o111:
             line = (start + stream.read(256)).split(b"\n")[0][2:].decode("utf-8", "replace").split()

@@ -62,7 +62,7 @@ def unpack(job: Job) -> Digest:
     return job.put_tree(tree)
 
 
-def package_tree(stream: BinaryIO, put: Callable[[bytes], Digest]) -> Tree:
+def package_tree(stream: BinaryIO, put: Callable[[bytes | bytearray], Digest]) -> Tree:
     """All files of a package. Raises errors of kind `bad-archive`, `unsafe-member` or `too-large`."""
     stream.seek(0, io.SEEK_END)
     total = stream.tell()
@@ -89,14 +89,16 @@ def package_tree(stream: BinaryIO, put: Callable[[bytes], Digest]) -> Tree:
         raise error(Kind.UNSAFE_MEMBER, problem.problems[0].message) from None
 
 
-def _control_entries(stream: BinaryIO, member: ar.Member, put: Callable[[bytes], Digest]) -> tuple[dict[str, Entry], bytes]:
+def _control_entries(
+    stream: BinaryIO, member: ar.Member, put: Callable[[bytes | bytearray], Digest]
+) -> tuple[dict[str, Entry], bytes]:
     """The control files below `DEBIAN/`, and the text of the control file itself."""
     texts: dict[Digest, bytes] = {}
 
-    def put_small(content: bytes) -> Digest:
+    def put_small(content: bytes | bytearray) -> Digest:
         digest = put(content)
         if len(content) <= CONTROL_FILE_LIMIT_BYTES:
-            texts[digest] = content
+            texts[digest] = bytes(content)
         return digest
 
     entries = _entries(_Limited(_decompressor(stream, member), CONTROL_LIMIT_BYTES, member.size), put_small, "DEBIAN/")
@@ -228,7 +230,7 @@ def _decompressor(stream: BinaryIO, member: ar.Member) -> _Source:
             raise error(Kind.BAD_ARCHIVE, f"{member.name} is compressed in a way packages may not use")
 
 
-def _entries(stream: _Limited, put: Callable[[bytes], Digest], prefix: str) -> dict[str, Entry]:
+def _entries(stream: _Limited, put: Callable[[bytes | bytearray], Digest], prefix: str) -> dict[str, Entry]:
     """The entries of a tar, by canonical path. Hard links become files of their own with equal content."""
     entries: dict[str, Entry] = {}
     for header, content in tar.read(stream):  # type: ignore[arg-type]
@@ -244,8 +246,8 @@ def _entries(stream: _Limited, put: Callable[[bytes], Digest], prefix: str) -> d
 
 def _entry(
     header: tar.Header,
-    content: Callable[[], bytes],
-    put: Callable[[bytes], Digest],
+    content: Callable[[], bytes | bytearray],
+    put: Callable[[bytes | bytearray], Digest],
     entries: Mapping[str, Entry],
     prefix: str,
 ) -> Entry:

@@ -19,6 +19,7 @@ EXTENSION_LIMIT_BYTES = 1 << 20
 MEMBER_LIMIT_BYTES = 1 << 32
 """No file of a package is larger; a reader may set a lower limit through the stream it gives."""
 MEMBERS_LIMIT = 400_000
+_PART_BYTES = 1 << 20
 
 _KEPT_RECORDS = ("path", "linkpath", "size")
 _SPARSE = "GNU.sparse"
@@ -37,7 +38,7 @@ class Header:
     link: str
 
 
-def read(stream: BinaryIO) -> Iterator[tuple[Header, Callable[[], bytes]]]:
+def read(stream: BinaryIO) -> Iterator[tuple[Header, Callable[[], bytes | bytearray]]]:
     """Headers in order, each with a function that reads its content (once, before the next header is asked for).
 
     Raises errors of kind `bad-archive`, `unsafe-member` or `too-large`.
@@ -72,7 +73,7 @@ def read(stream: BinaryIO) -> Iterator[tuple[Header, Callable[[], bytes]]]:
             raise error(Kind.TOO_LARGE, f"{header.name!r} says it has {header.size} bytes")
         taken = False
 
-        def content(size: int = header.size) -> bytes:
+        def content(size: int = header.size) -> bytes | bytearray:
             nonlocal taken
             taken = True
             return _content(stream, size)
@@ -82,7 +83,7 @@ def read(stream: BinaryIO) -> Iterator[tuple[Header, Callable[[], bytes]]]:
             _skip(stream, header.size)
 
 
-def _header(block: bytes) -> Header:
+def _header(block: bytes | bytearray) -> Header:
     """A header block. POSIX ustar layout; the checksum counts its own field as spaces."""
     stored = _number(block[148:156], "checksum")
     if stored != sum(block[:148]) + 8 * 32 + sum(block[156:]):
@@ -101,7 +102,7 @@ def _header(block: bytes) -> Header:
     )
 
 
-def _number(field: bytes, what: str) -> int:
+def _number(field: bytes | bytearray, what: str) -> int:
     """Octal digits, or GNU's base-256 when the first bit is set."""
     if field[0] & 0x80:
         value = int.from_bytes(field, "big") & ~(0x80 << 8 * (len(field) - 1))
@@ -123,11 +124,11 @@ def _decimal(text: str) -> int:
     return int(text)
 
 
-def _text(field: bytes) -> str:
+def _text(field: bytes | bytearray) -> str:
     return field.partition(b"\0")[0].decode("utf-8", "surrogateescape")
 
 
-def _extension(kind: str, data: bytes) -> dict[str, str]:
+def _extension(kind: str, data: bytes | bytearray) -> dict[str, str]:
     """GNU long name or link, or pax records `<length> <key>=<value>\\n`."""
     if kind in "LK":
         return {"path" if kind == "L" else "linkpath": data.rstrip(b"\0").decode("utf-8", "surrogateescape")}
@@ -149,7 +150,7 @@ def _extension(kind: str, data: bytes) -> dict[str, str]:
     return records
 
 
-def _content(stream: BinaryIO, size: int) -> bytes:
+def _content(stream: BinaryIO, size: int) -> bytes | bytearray:
     data = _exactly(stream, size)
     _exactly(stream, -size % BLOCK_BYTES)
     return data
@@ -158,17 +159,18 @@ def _content(stream: BinaryIO, size: int) -> bytes:
 def _skip(stream: BinaryIO, size: int) -> None:
     left = size + -size % BLOCK_BYTES
     while left:
-        left -= len(_exactly(stream, min(left, 1 << 20)))
+        left -= len(_exactly(stream, min(left, _PART_BYTES)))
 
 
-def _exactly(stream: BinaryIO, size: int) -> bytes:
-    """`size` bytes, read in bounded parts, so that a lying size allocates nothing."""
-    parts: list[bytes] = []
-    left = size
-    while left:
-        part = stream.read(min(left, 1 << 20))
+def _exactly(stream: BinaryIO, size: int) -> bytes | bytearray:
+    """`size` bytes, read in bounded parts, so that a lying size allocates nothing; never twice in memory."""
+    part: bytes | bytearray = stream.read(min(size, _PART_BYTES)) if size else b""
+    if len(part) == size:
+        return part
+    data = bytearray(part)
+    while len(data) < size:
+        part = stream.read(min(size - len(data), _PART_BYTES))
         if not part:
-            raise error(Kind.BAD_ARCHIVE, f"the archive ends {left} bytes too early")
-        parts.append(part)
-        left -= len(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+            raise error(Kind.BAD_ARCHIVE, f"the archive ends {size - len(data)} bytes too early")
+        data += part
+    return data

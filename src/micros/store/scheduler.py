@@ -67,7 +67,7 @@ class StoreJob:
         """A tree."""
         return self._store.tree(digest)
 
-    def put(self, data: bytes) -> Digest:
+    def put(self, data: bytes | bytearray) -> Digest:
         """Keep a content; it becomes durable and visible with the others when the job ends."""
         return self._batch.put(data)
 

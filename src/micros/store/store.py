@@ -266,7 +266,7 @@ class Batch:
         self._numbers = itertools.count()
         self._guard = threading.Lock()
 
-    def put(self, data: bytes) -> Digest:
+    def put(self, data: bytes | bytearray) -> Digest:
         """Keep a content once the batch is committed."""
         digest = digest_of(data)
         if digest not in self._files and not self._store.has(digest):
