@@ -105,6 +105,47 @@ def test_an_edit_of_what_a_program_imports_changes_its_key_and_no_other(tmp_path
     assert changed_by("base/tree.py") == set(programs)
 
 
+FOREIGN = {
+    "acme/__init__.py": "",
+    "acme/steps/__init__.py": "",
+    "acme/steps/program.py": "import os, acme.plain, acme.second as two\nfrom . import near\nfrom .. import far\n",
+    "acme/steps/near.py": "def late():\n    from ..deep.inner import (\n        x,\n    )\n",
+    "acme/deep/inner.py": "from acme.deep \\\n    import last\n",
+    "acme/deep/last.py": "import micros.formats.pem\n",
+    "acme/plain.py": "",
+    "acme/second.py": "",
+    "acme/far.py": "",
+    "acme/unrelated.py": "",
+    "other.py": "",
+}
+
+
+def test_the_key_of_a_program_elsewhere_follows_its_own_package(tmp_path: Path) -> None:
+    shutil.copytree(Path(step.__file__).parents[1], tmp_path / "micros", ignore=shutil.ignore_patterns("__pycache__"))
+    for name, text in FOREIGN.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    names = [*FOREIGN, "micros/formats/pem.py", "micros/formats/cpio.py"]
+    ask = f"""
+import sys
+from pathlib import Path
+from micros.store import step
+
+def key():
+    for cached in (step.code_digest, step._source):
+        cached.cache_clear()
+    return step.code_digest("acme.steps.program")
+
+for name in {names}:
+    before, text = key(), Path(name).read_text()
+    Path(name).write_text(text + "# edited\\n")
+    print(name if key() != before else "")
+assert not [name for name in sys.modules if name.startswith("acme")], "a look runs nothing"
+"""
+    done = subprocess.run([sys.executable, "-c", ask], cwd=tmp_path, capture_output=True, check=True, text=True)
+    assert set(names) - set(done.stdout.split()) == {"acme/unrelated.py", "other.py", "micros/formats/cpio.py"}
+
+
 @pytest.mark.parametrize(
     "damage",
     [

@@ -51,8 +51,8 @@ def step_key(step: Step, inputs: Mapping[str, Digest]) -> Digest:
 
 @functools.cache
 def code_digest(module: str) -> Digest:
-    """The digest of a program's code: its file, every file of ours it imports, directly or not, the data files beside
-    those, and the libraries that make bytes.
+    """The digest of a program's code: its file, every file it imports, directly or not, of ours and of its own
+    top-level package, the data files beside those, and the libraries that make bytes.
 
     Contents are read once a process, never dates: an edit that keeps size and time is an edit.
     """
@@ -68,13 +68,14 @@ def code_digest(module: str) -> Digest:
     return digest_of_json([found, library_versions()])
 
 
-_IMPORT = re.compile(r"^[ \t]*(?:from +(micros[\w.]*) +import +(\([^)]*\)|.*)|import +(micros[\w.]*))", re.MULTILINE)
+_IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import\b[ \t]*(\([^)]*\)|.*)|import[ \t]+(.*))", re.MULTILINE)
 _OURS = Path(__file__).parents[1]
 
 
 @functools.cache
 def _source(name: str) -> tuple[list[tuple[str, Digest]], list[str]]:
-    """A module's file and the data files beside it, by name with their digests; and the modules of ours it may import.
+    """A module's file and the data files beside it, by name with their digests; and the modules it may import, of ours
+    and of its own top-level package.
 
     The latter is read off the text, so that imports inside functions and for type checkers count. Names that are no
     modules have no file, and count as nothing.
@@ -83,21 +84,54 @@ def _source(name: str) -> tuple[list[tuple[str, Digest]], list[str]]:
     if path is None:
         return [], []
     text = path.read_bytes()
-    imported: list[str] = []
-    for match in _IMPORT.finditer(text.decode()):
-        package = match[1] or match[3]
-        imported += [package, *(f"{package}.{word}" for word in re.findall(r"\w+", match[2] or ""))]
+    first = name.partition(".")[0]
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    imported = [found for found in _imports(text.decode(), package) if found.partition(".")[0] in ("micros", first)]
+    if first != "micros":  # the files of ours above a module only gather names
+        imported += _packages_above([name, *(found for found in imported if found.partition(".")[0] == first)])
     return [("", digest_of(text)), *_data_beside(path.parent)], imported
 
 
+def _imports(text: str, package: str) -> list[str]:
+    """Names that may be modules, of what a module in this package imports."""
+    found: list[str] = []
+    for match in _IMPORT.finditer(text.replace("\\\n", " ") if "\\\n" in text else text):
+        source, names, plain = match.groups()
+        if plain is not None:
+            found += re.findall(r"[\w.]+", plain)
+            continue
+        if source.startswith("."):
+            relative = source.lstrip(".")
+            above = package.split(".")[: package.count(".") + 2 - (len(source) - len(relative))]
+            source = ".".join([*above, relative] if relative else above)
+        found += [source, *(f"{source}.{word}" for word in re.findall(r"\w+", names))]
+    return found
+
+
+def _packages_above(names: list[str]) -> list[str]:
+    """The packages whose `__init__` runs before these modules do."""
+    return [name[: dot.start()] for name in names for dot in re.finditer(r"\.", name)]
+
+
 def _file_of(name: str) -> Path | None:
-    """A module's source file; ours are found without asking the import system, which is slow to say no."""
+    """A module's source file. The import system, which is slow to say no and runs packages to look into them, is asked
+    for the top-level package alone.
+    """
     first, *rest = name.split(".")
-    if first != "micros":
-        spec = importlib.util.find_spec(name)
-        return Path(spec.origin) if spec is not None and spec.origin is not None else None
-    base = _OURS.joinpath(*rest)
-    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
+    bases = [place.joinpath(*rest) for place in ((_OURS,) if first == "micros" else _places(first))]
+    candidates = (path for base in bases for path in (base.with_suffix(".py"), base / "__init__.py"))
+    return next((path for path in candidates if path.is_file()), None)
+
+
+@functools.cache
+def _places(first: str) -> tuple[Path, ...]:
+    """The directories of a top-level package, or the file of a top-level module without its suffix."""
+    spec = importlib.util.find_spec(first)
+    if spec is None:
+        return ()
+    if spec.submodule_search_locations is not None:
+        return tuple(map(Path, spec.submodule_search_locations))
+    return (Path(spec.origin).with_suffix(""),) if spec.origin is not None else ()
 
 
 @functools.cache
