@@ -10,8 +10,8 @@ from micros.base.errors import Kind, error
 from micros.lang.evaluation import Evaluation
 from micros.lang.files import data_file
 from micros.lang.refs import outside
-from micros.lang.surface import Record, as_data
-from micros.lang.values import kind_name
+from micros.lang.surface import Module, Record, as_data
+from micros.lang.values import Wrapper, kind_name
 
 if TYPE_CHECKING:
     from micros.lang.values import Loc
@@ -41,6 +41,11 @@ def as_root(module: Any) -> Any:
         return data_file(module)
     if isinstance(module, Mapping) and "_type" not in module:
         return as_data(module)
+    if isinstance(module, Wrapper) and isinstance(inner := getattr(module, "value", None), Module):
+        name = type(inner).__name__
+        headline = f"a wrapper stands around a whole {name}(...)"
+        hint = f"put it around the values inside: {name}(option=when(condition, value))"
+        raise error(Kind.BAD_MODULE, headline, at=outside(), hint=hint)
     if isinstance(module, Record):
         name = type(module).__name__
         raise error(
