@@ -159,7 +159,7 @@ def test_too_few_open_files(box: Box) -> None:
 
 
 def test_too_little_memory(box: Box) -> None:
-    box.mirror.add("runit", data=_large(30))
+    box.mirror.add("runit", data=_large(60))
     box.mirror.publish(suites=SUITES)
     refused = 0
     for mebibytes in (120, 160, 200):
