@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         width = max(map(len, found))
         print(json.dumps(found) if arguments.json else "\n".join(f"{name:<{width}}  {text}" for name, text in found.items()))
         return 0
-    output = Path(arguments.output).resolve()  # a link to a result is replaced where it leads
+    output = Path(os.path.realpath(arguments.output))  # a link to a result is replaced where it leads
     _check_output(output)
     with session(arguments) as current:
         artefacts = built(current, builder(current, arguments, target=arguments.target))
