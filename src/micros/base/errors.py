@@ -149,3 +149,8 @@ def error(
     all_notes = [Note(place) for place in places]
     all_notes += [Note(None, note) if isinstance(note, str) else note for note in notes]
     return MicrosError(Problem(kind, message, tuple(all_notes), hint))
+
+
+def damaged(message: str, notes: Iterable[Note | str] = ()) -> MicrosError:
+    """An error of kind `damaged`: what the store holds is not what its digest says, and how to mend that."""
+    return error(Kind.DAMAGED, message, notes=notes, hint="run `micros store verify --repair`, then build again")

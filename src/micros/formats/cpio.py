@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from micros.base.errors import Kind, error
+from micros.base.errors import Kind, damaged, error
 from micros.base.tree import Device, Directory, File, Symlink
 from micros.formats.compress import HIGHEST, LEVELS, stream_compressed
 
@@ -115,8 +115,7 @@ def _content(path: str, entry: File, blobs: Blobs) -> Iterator[bytes]:
                 hasher.update(chunk)
                 yield chunk
             if left or stream.read(1) or hasher.hexdigest() != entry.digest:
-                hint = "run `micros store verify --repair`, then build again"
-                raise error(Kind.DAMAGED, f"the content of /{path} ({entry.digest}) is not what the tree says", hint=hint)
+                raise damaged(f"the content of /{path} ({entry.digest}) is not what the tree says")
     if padding := -entry.size % _ALIGN_BYTES:
         yield bytes(padding)
 

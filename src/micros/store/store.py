@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from micros.base.digest import CHUNK_BYTES, Digest, digest_of, digest_of_stream
-from micros.base.errors import Kind, error
+from micros.base.errors import Kind, damaged, error
 from micros.base.tree import Tree
 from micros.store.blocks import Blocks
 from micros.store.disk import (
@@ -129,8 +129,7 @@ class Store:
             raise self._damaged(digest, "does not match its digest")
 
     def _damaged(self, digest: Digest, what: str) -> Exception:
-        hint = "run `micros store verify --repair`, then build again"
-        return error(Kind.DAMAGED, f"the blob {digest} {what}", notes=[str(self.blob_path(digest))], hint=hint)
+        return damaged(f"the blob {digest} {what}", [str(self.blob_path(digest))])
 
     @property
     def scratch(self) -> Path:
