@@ -16,6 +16,11 @@ from micros.modules.images.dist import Dist as Dist
 from micros.modules.networking.networking import Dhcp as Dhcp
 from micros.modules.networking.networking import Networking as Networking
 from micros.modules.networking.sockets import Sockets as Sockets
+from micros.modules.nixos import Nixos as Nixos
+from micros.modules.profiles.hardened import Hardened as Hardened
+from micros.modules.profiles.headless import Headless as Headless
+from micros.modules.profiles.qemu_guest import QemuGuest as QemuGuest
+from micros.modules.profiles.rescue import Rescue as Rescue
 from micros.modules.security.hardening import Hardening as Hardening
 from micros.modules.security.pam import Pam as Pam
 from micros.modules.security.pam import PamService as PamService
