@@ -103,7 +103,11 @@ def load(target: str, extra: Sequence[Any] = ()) -> tuple[MicrosSystem, Path]:
         what = f"{file} is not a file" if os.path.lexists(path) else f"there is no file {file[:200]}"
         raise error(Kind.BAD_FILE, what, hint="the first argument is the file that describes the system")
     if path.suffix in (".toml", ".json"):
+        if name:
+            raise error(Kind.BAD_FILE, f"{file} is one system without a name", hint=f"leave out `:{name}`")
         return MicrosSystem([path, *extra], path), path
+    if path.suffix in (".yaml", ".yml", ".nix"):
+        raise error(Kind.BAD_FILE, f"{file} is none of the languages of a system", hint="write it in Python, TOML or JSON")
     found = systems_of(executed(path))
     distinct = {id(value): value for value in found.values()}
     if name and name in found:

@@ -66,7 +66,12 @@ def machines(
     """As `machine`, for several systems, which share an Ethernet segment: `eth1` of each. Their drivers, in order."""
     with _lab(timeout, store, offline=offline) as lab, contextlib.ExitStack() as stack:
         drivers = [lab.driver(one, on_segment=True, lock=lock) for one in described]
-        yield tuple(stack.enter_context(driver) for driver in drivers)
+        for driver in drivers:
+            stack.callback(driver.crash)
+            driver.power_on()
+        for driver in drivers:
+            driver.start()
+        yield tuple(drivers)
 
 
 @contextlib.contextmanager

@@ -110,6 +110,12 @@ def test_a_command_that_takes_too_long_is_killed_with_what_it_started(guest: Dri
     assert guest.succeed("echo usable") == "usable\n"
 
 
+def test_an_agent_that_is_killed_comes_back(guest: Driver) -> None:
+    problem = failure(lambda: guest.execute("kill -9 $PPID $(cut -d' ' -f4 /proc/$PPID/stat)"))
+    assert problem.kind == Kind.COMMAND_FAILED
+    assert guest.succeed("echo back") == "back\n"
+
+
 def test_failures(guest: Driver) -> None:
     problem = failure(lambda: guest.succeed("echo why; exit 3"))
     assert problem.kind == Kind.COMMAND_FAILED
@@ -152,7 +158,6 @@ def test_reboot_shutdown_start(guest: Driver) -> None:
     guest.reboot()
     guest.fail("test -e /run/before")
     guest.wait_for_service("listener")
-    guest.succeed("kill $(cat /run/micros/agent/*.pid) &")
     guest.shutdown()
     assert not guest.is_running
     with pytest.raises(MicrosError) as caught:

@@ -132,6 +132,8 @@ class Runner:
         began = time.monotonic()
         try:
             guests = {parameter: self._guest(lab, name) for parameter, name in test.systems.items()}
+            for guest in guests.values():
+                guest.start()
             self._call(test, guests)
         except MicrosError as problem:
             self._result.problem = problem
@@ -151,7 +153,7 @@ class Runner:
             on_segment = name in self._on_segment
             self._drivers[name] = lab.driver(self._systems[name], name=name, on_segment=on_segment, lock=lock)
             self._current.progress.pause()
-        self._drivers[name].start()
+        self._drivers[name].power_on()
         return self._drivers[name]
 
     def _call(self, test: Test, guests: Mapping[str, Driver]) -> None:

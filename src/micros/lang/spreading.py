@@ -68,12 +68,13 @@ class Spreading:
         else:
             from micros.lang.suggest import did_you_mean
 
+            inner = [child for child in node.children.values() if child.told]
             self.problems.append(
                 Problem(
                     Kind.WRONG_TYPE,
                     f"`{show_path(self.ev.prefix + node.path)}` holds options, but is set to {kind_name(value)}",
                     (Note(place(where), show_value(value)),),
-                    did_you_mean((), [show_path(self.ev.prefix + child.path) for child in list(node.children.values())[:5]]),
+                    did_you_mean((), [show_path(self.ev.prefix + child.path) for child in inner[:5]]),
                 )
             )
 

@@ -1,13 +1,19 @@
 # Made by `python -m micros.modules.stub`.
 from micros.lang import Module
+from micros.modules.activation import Activation as Activation
+from micros.modules.activation import ActivationScript as ActivationScript
+from micros.modules.boot.init import Backend as Backend
+from micros.modules.boot.init import Init as Init
 from micros.modules.boot.initrd import Initrd as Initrd
 from micros.modules.boot.kernel import Boot as Boot
+from micros.modules.boot.mounts import Mounts as Mounts
 from micros.modules.boot.runit import Runit as Runit
 from micros.modules.environment import Environment as Environment
 from micros.modules.environment import EtcFile as EtcFile
 from micros.modules.images.dist import Dist as Dist
 from micros.modules.networking.networking import Dhcp as Dhcp
 from micros.modules.networking.networking import Networking as Networking
+from micros.modules.networking.sockets import Sockets as Sockets
 from micros.modules.services.getty import Getty as Getty
 from micros.modules.services.services import Micros as Micros
 from micros.modules.services.services import Service as Service

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from micros.base.errors import Kind, error
 from micros.machine import machine_named
+from micros.modules.boot.init import Init
 from micros.modules.boot.initrd import Initrd
 from micros.modules.boot.kernel import Boot
-from micros.modules.boot.runit import Runit
 from micros.modules.environment import Environment
 from micros.modules.services.getty import Getty
 from micros.modules.storage.root import Root
@@ -60,7 +60,9 @@ def plan_of(config: Config, target: str) -> SystemPlan:
     """
     files: dict[str, dict[str, Any]] = {}
     # What boots the system is there whatever the user's list says.
-    packages = {config[Runit].package.name, config[Environment].shell.name}
+    init = config[Init]
+    packages = {config[Environment].shell.name}
+    packages |= {package.name for package in init.available_backends[init.backend].required_packages}
     packages |= {package.name for package in config[Environment].system_packages}
     for path, spec in sorted(config[System].files.items()):
         packages |= {package.name for package in packages_in(spec.text + (spec.link or ""))}
@@ -91,7 +93,7 @@ def plan_of(config: Config, target: str) -> SystemPlan:
         memory_mib=guest.memory_size,
         cores=guest.cores,
         forwards=tuple((item.proto, item.host_port, item.guest_port) for item in guest.forward_ports),
-        ready_text=" login:" if config[Getty].enable else "MicrOS: stage 1 done",
+        ready_text=" login:" if config[Getty].enable else "MicrOS: stage 2 done",
     )
 
 

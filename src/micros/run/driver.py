@@ -88,6 +88,7 @@ class Driver:
         self._boot = functools.partial(Vm, guest, emulator, echo=echo)
         self._timeout = timeout
         self._vm: Vm | None = None
+        self._is_up = False
 
     def __enter__(self) -> Driver:
         self.start()
@@ -119,28 +120,36 @@ class Driver:
     def start(self) -> None:
         """Boot the guest, unless it runs, until it takes commands. A kernel that dies before user space, as happens by
         itself under emulation, rarely, is tried once more."""
-        if self.is_running:
+        if self._is_up and self.is_running:
             return
+        self.power_on()
         try:
-            self._started()
+            self._come_up()
         except MicrosError as problem:
             if problem.kind != Kind.EARLY_PANIC:
                 raise
-            self._started()
+            self.power_on()
+            self._come_up()
 
-    def _started(self) -> None:
-        self._ended()
-        self._vm = self._boot().__enter__()
+    def power_on(self) -> None:
+        """Start the guest, unless it runs, and do not wait: `start` does. So several boot at the same time."""
+        if not self.is_running:
+            self._ended()
+            self._vm = self._boot().__enter__()
+
+    def _come_up(self) -> None:
         try:
-            self._vm.wait_for_agent(timeout=self._timeout)
+            self.vm.wait_for_agent(timeout=self._timeout)
         except BaseException:
             self._ended()
             raise
+        self._is_up = True
 
     def _ended(self) -> None:
         if self._vm is not None:
             self._vm.__exit__(None, None, None)
-            self._vm = None
+        self._vm = None
+        self._is_up = False
 
     @_verb
     def shutdown(self, *, timeout: float = TIMEOUT_SECONDS) -> None:
@@ -152,7 +161,9 @@ class Driver:
     def reboot(self, *, timeout: float = TIMEOUT_SECONDS) -> None:
         """Have the guest reboot, and wait until it takes commands again. Its memory is new, its writable disks are not."""
         self.vm.ask_to_end("reboot", timeout=timeout)
-        self._started()
+        self._ended()
+        self.power_on()
+        self._come_up()
 
     def crash(self) -> None:
         """Take the power away, now."""

@@ -6,8 +6,15 @@ from typing import Annotated
 
 from micros.lang import Config, Module, Range, defines, lazy, option
 from micros.machine import machine_named
+from micros.modules.activation import Activation, ActivationScript
 from micros.modules.system import FileSpec, Platform, System
 from micros.packages import Package, package
+
+LOAD_MODULES = """\
+while read -r module; do
+    modprobe "$module" || echo "MicrOS: cannot load the kernel module $module"
+done </etc/modules
+"""
 
 
 class Boot(Module, at="boot"):
@@ -29,7 +36,6 @@ class Boot(Module, at="boot"):
         default_text="the first serial port",
         doc="Kernel name of the terminal that carries boot messages.",
     )
-    run_size: str = option(default="25%", doc="Size of the tmpfs on /run.")
 
     @defines(kernel_params)
     def parameters(self, config: Config) -> list[str]:
@@ -38,9 +44,14 @@ class Boot(Module, at="boot"):
 
     @defines(System.files)
     def module_lists(self, config: Config) -> dict[str, FileSpec]:
-        """What stage 1 of the init system loads."""
+        """What activation loads."""
         blacklist = "".join(f"blacklist {name}\n" for name in self.blacklisted_kernel_modules)
         return {
             "etc/modules": FileSpec(text="".join(f"{name}\n" for name in self.kernel_modules)),
             "etc/modprobe.d/micros.conf": FileSpec(text=blacklist),
         }
+
+    @defines(Activation.activation_scripts["modules"])
+    def load_modules(self, config: Config) -> ActivationScript:
+        """Load what /etc/modules lists."""
+        return ActivationScript(text=LOAD_MODULES, deps=["mounts"])

@@ -10,10 +10,9 @@ import shlex
 from collections.abc import Mapping
 
 from micros.lang import Config, Module, defines, option
-from micros.modules.boot.kernel import Boot
-from micros.modules.networking.networking import Networking
-from micros.modules.services.services import Micros, Service
-from micros.modules.system import FileSpec, System
+from micros.modules.boot.init import Backend, Init
+from micros.modules.services.services import Service
+from micros.modules.system import FileSpec
 from micros.packages import Package, pkgs
 
 SERVICE_SECONDS = 30
@@ -21,29 +20,16 @@ SERVICE_SECONDS = 30
 
 STAGE_1 = """\
 #!/bin/sh
-# MicrOS, stage 1 of runit: make the system usable, once.
-PATH=/usr/sbin:/usr/bin:/sbin:/bin
-mount -t tmpfs -o mode=0755,nosuid,nodev,size={run_size} run /run
-mkdir -p /run/service /run/micros/done /run/micros/var /run/lock /dev/pts /dev/shm
-mount -t devpts -o mode=0620,gid=5,ptmxmode=0666 devpts /dev/pts
-mount -t tmpfs -o mode=1777,nosuid,nodev shm /dev/shm
-mount -t tmpfs -o mode=1777,nosuid,nodev tmp /tmp
-mount -t tmpfs -o mode=0755,nosuid,nodev var /run/micros/var && cp -a /var/. /run/micros/var/ &&
-    mount -o move /run/micros/var /var
-hostname {host_name}
-ip link set lo up
-while read -r module; do
-    modprobe "$module" || echo "stage 1: cannot load $module"
-done </etc/modules
+# MicrOS, stage 1 of runit. Stage 2 of the boot has activated the system before.
 install -m 0 /dev/null /run/runit.stopit
 install -m 0 /dev/null /run/runit.reboot
-echo "MicrOS: stage 1 done at $(cut -d' ' -f1 /proc/uptime) s"
-"""
+{script}"""
 
 STAGE_2 = """\
 #!/bin/sh
 # MicrOS, stage 2 of runit: supervise the services.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+mkdir -p /run/service
 cp -r /etc/sv/. /run/service/
 exec runsvdir -P /run/service
 """
@@ -106,31 +92,37 @@ def service_files(name: str, services: Mapping[str, Service]) -> dict[str, FileS
     return files
 
 
+def services_files(services: Mapping[str, Service]) -> dict[str, FileSpec]:
+    """The service directories of all services."""
+    files = {"etc/sv": FileSpec(directory=True, mode="0755")}
+    for name in services:
+        files |= service_files(name, services)
+    return files
+
+
 class Runit(Module, at="runit"):
     """runit: init and supervisor."""
 
     package: Package = option(default=pkgs.runit, doc="The package that brings runit's programs.")
 
-    @defines(System.files)
-    def stages(self, config: Config) -> dict[str, FileSpec]:
+    @defines(Init.available_backends["runit"])
+    def backend(self, config: Config) -> Backend:
         """PID 1 and its three stages."""
-        first = STAGE_1.format(run_size=config[Boot].run_size, host_name=shlex.quote(config[Networking].host_name))
-        files = {
-            "usr/sbin/init": FileSpec(link="runit"),
-            "etc/runit/1": FileSpec(text=first, mode="0755"),
-            "etc/runit/2": FileSpec(text=STAGE_2, mode="0755"),
-            "etc/runit/3": FileSpec(text=STAGE_3, mode="0755"),
-            "etc/runit/ctrlaltdel": FileSpec(text=STOP.format(verb="reboot", reboot="100"), mode="0755"),
-            "etc/runit/stopit": FileSpec(link="/run/runit.stopit"),
-            "etc/runit/reboot": FileSpec(link="/run/runit.reboot"),
-            "etc/service": FileSpec(link="/run/service"),
-            "usr/sbin/poweroff": FileSpec(text=STOP.format(verb="power off", reboot="0"), mode="0755"),
-            "usr/sbin/reboot": FileSpec(text=STOP.format(verb="reboot", reboot="100"), mode="0755"),
-            "usr/sbin/halt": FileSpec(link="poweroff"),
-            "etc/sv": FileSpec(directory=True, mode="0755"),
-        }
-        services = config[Micros].services
-        for name, service in services.items():
-            if service.enable:
-                files |= service_files(name, services)
-        return files
+        return Backend(
+            executable="/usr/sbin/runit",
+            required_packages=[self.package],
+            supported_features=["longrun", "oneshot", "dependencies", "finish"],
+            extra_files={
+                "etc/runit/1": FileSpec(text=STAGE_1.format(script=""), mode="0755"),
+                "etc/runit/2": FileSpec(text=STAGE_2, mode="0755"),
+                "etc/runit/3": FileSpec(text=STAGE_3, mode="0755"),
+                "etc/runit/ctrlaltdel": FileSpec(text=STOP.format(verb="reboot", reboot="100"), mode="0755"),
+                "etc/runit/stopit": FileSpec(link="/run/runit.stopit"),
+                "etc/runit/reboot": FileSpec(link="/run/runit.reboot"),
+                "etc/service": FileSpec(link="/run/service"),
+                "usr/sbin/poweroff": FileSpec(text=STOP.format(verb="power off", reboot="0"), mode="0755"),
+                "usr/sbin/reboot": FileSpec(text=STOP.format(verb="reboot", reboot="100"), mode="0755"),
+                "usr/sbin/halt": FileSpec(link="poweroff"),
+            },
+            service_builder=services_files,
+        )

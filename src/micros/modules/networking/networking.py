@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 from micros.lang import Config, Module, Pattern, defines, option
+from micros.modules.activation import Activation, ActivationScript
 from micros.modules.boot.kernel import Boot
 from micros.modules.environment import Environment, EtcFile
 from micros.modules.services.services import Micros, Service
@@ -59,6 +61,11 @@ class Networking(Module, at="networking"):
             text = "".join(f"nameserver {server}\n" for server in self.nameservers)
             return {"etc/resolv.conf": FileSpec(text=text)}
         return {"etc/resolv.conf": FileSpec(link="/run/resolv.conf")}
+
+    @defines(Activation.activation_scripts["host-name"])
+    def set_host_name(self, config: Config) -> ActivationScript:
+        """The kernel's idea of the name, and the loopback interface."""
+        return ActivationScript(text=f"hostname {shlex.quote(self.host_name)}\nip link set lo up")
 
 
 class Dhcp(Module, at="networking.dhcp"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from micros.lang import Config, Lines, Module, Record, check, option
+from micros.modules.order import cycle_in
 
 
 class Service(Record):
@@ -41,13 +42,5 @@ class Micros(Module, at="micros"):
     @check
     def dependencies_have_no_cycle(self, config: Config) -> str | None:
         """Some order starts every service after what it needs."""
-        left = {name: set(service.dependencies) for name, service in self.services.items()}
-        while ready := [name for name, needs in left.items() if not needs & left.keys()]:
-            for name in ready:
-                del left[name]
-        if not left:
-            return None
-        chain = [min(left)]
-        while chain[-1] not in chain[:-1]:
-            chain.append(min(left[chain[-1]] & left.keys()))
-        return f"micros.services depend on each other: {' -> '.join(chain[chain.index(chain[-1]) :])}"
+        chain = cycle_in({name: service.dependencies for name, service in self.services.items()})
+        return f"micros.services depend on each other: {' -> '.join(chain)}" if chain else None

@@ -1,0 +1,73 @@
+"""What the running system does before its services start: shell snippets in the order of what they need.
+
+Stage 2 runs `/etc/micros/activate` at every boot, in containers too; root may run it again at any time. So each snippet must
+leave a system as it is that is already as it should be.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from micros.lang import Config, Lines, Module, Record, check, defines, option
+from micros.modules.order import cycle_in, in_order
+from micros.modules.system import FileSpec, System
+
+HEAD = """\
+#!/bin/sh
+# MicrOS: make the running system what it is declared to be. It may be run again at any time.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+failed=
+"""
+
+# A shell that looks at a group's status, as in `( ... ) || x`, ignores -e inside it (POSIX, 2.8.1 set): hence the separate test.
+SNIPPET = """\
+# {name}
+(
+set -e
+{text}
+)
+[ $? = 0 ] || failed="$failed {name}"
+"""
+
+TAIL = """\
+[ -z "$failed" ] || echo "MicrOS: activation failed:$failed"
+[ -z "$failed" ]
+"""
+
+
+class ActivationScript(Record):
+    """One snippet."""
+
+    text: Lines = option(default="", doc="Shell code, run by /bin/sh with -e, as root; its failure does not stop the others.")
+    deps: list[str] = option(default=[], doc="Snippets that run before this one.")
+
+
+class Activation(Module, at="system"):
+    """Shell code that runs before the services start."""
+
+    activation_scripts: dict[str, ActivationScript] = option(default={}, doc="Snippets by name.")
+
+    @defines(System.files)
+    def activate(self, config: Config) -> dict[str, FileSpec]:
+        """The program that runs them all."""
+        scripts = self.activation_scripts
+        order = in_order({name: script.deps for name, script in scripts.items()})
+        body = "".join(SNIPPET.format(name=shlex.quote(name), text=scripts[name].text.rstrip("\n")) for name in order)
+        return {"etc/micros/activate": FileSpec(text=HEAD + body + TAIL, mode="0755")}
+
+    @check
+    def needs_exist(self, config: Config) -> str | None:
+        """Every snippet that another waits for is there."""
+        missing = [
+            f"system.activation_scripts.{name} needs {other!r}"
+            for name, script in self.activation_scripts.items()
+            for other in script.deps
+            if other not in self.activation_scripts
+        ]
+        return f"{'; '.join(missing)}: no such snippet; there are {', '.join(self.activation_scripts)}" if missing else None
+
+    @check
+    def needs_have_no_cycle(self, config: Config) -> str | None:
+        """Some order runs every snippet after what it needs."""
+        chain = cycle_in({name: script.deps for name, script in self.activation_scripts.items()})
+        return f"system.activation_scripts need each other: {' -> '.join(chain)}" if chain else None
