@@ -76,6 +76,8 @@ class Kind(StrEnum):
     TIMEOUT = "timeout"
     BOOT_FAILED = "boot-failed"
     EARLY_PANIC = "early-panic"
+    COMMAND_FAILED = "command-failed"
+    TEST_FAILED = "test-failed"
 
 
 LONGEST_LINE = 160
