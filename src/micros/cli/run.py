@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from micros.base.errors import Kind, MicrosError
+from micros.base.errors import Kind, MicrosError, error
 from micros.cli.build import built, summary
 from micros.cli.loading import builder
 from micros.cli.session import not_negative, session
@@ -52,8 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
         plan = builder(current, arguments, extra)
         artefacts = built(current, plan)
         summary(current, artefacts)
-        guest = _guest(current, plan, artefacts)
         with tempfile.TemporaryDirectory(prefix="micros-", dir=_place_of_socket()) as name:
+            guest = _guest(current, plan, artefacts, Path(name))
             emulator = _emulator(current, guest, Path(name))
             ready = plan.plan.ready_text.encode()
             if arguments.command is not None:
@@ -79,18 +79,31 @@ def _repeated(current: Session, boot: Callable[[], int]) -> int:
     return boot()
 
 
-def _guest(current: Session, plan: Builder, artefacts: Artefacts) -> Guest:
+def _guest(current: Session, plan: Builder, artefacts: Artefacts, directory: Path) -> Guest:
     store, described = current.store, plan.plan
     return Guest(
         machine=plan.machine,
         kernel=store.path(artefacts.files["kernel"]),
-        initrd=store.path(artefacts.files["initrd"]),
+        initrd=store.path(artefacts.files["initrd"]) if "initrd" in artefacts.files else None,
         root=store.path(artefacts.files["root.squashfs"]),
         cmdline=described.cmdline,
         memory_mib=described.memory_mib,
         cores=described.cores,
         forwards=described.forwards,
+        disks=tuple(_disk(directory / f"disk{number}", *disk) for number, disk in enumerate(described.disks)),
     )
+
+
+def _disk(temporary: Path, mebibytes: int, kept: str) -> Path:
+    """The file of a disk, made where it is not there yet: as long as it should be, with nothing in it."""
+    path = Path(kept).absolute() if kept else temporary
+    try:
+        if not path.exists():
+            with path.open("wb") as stream:
+                stream.truncate(mebibytes << 20)
+    except OSError as problem:
+        raise error(Kind.BAD_FILE, f"cannot make the disk {path}: {problem.strerror}", hint="see virtualisation.disks") from None
+    return path
 
 
 PACKAGES = {
@@ -121,8 +134,8 @@ def _brought(current: Session, guest: Guest, directory: Path) -> list[str]:
     return sandbox.command(
         root,
         [program],
-        readable=[guest.kernel, guest.initrd, guest.root],
-        writable=[directory],
+        readable=guest.inputs,
+        writable=[directory, *guest.disks],
         devices=[Path("/dev/kvm")] if Path("/dev/kvm").exists() else [],
         network=True,
     )

@@ -7,18 +7,26 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from micros.base.errors import Kind, error
 from micros.machine import machine_named
+from micros.modules.boot.container import Container
 from micros.modules.boot.init import Init
 from micros.modules.boot.initrd import Initrd
 from micros.modules.boot.kernel import Boot
 from micros.modules.environment import Environment
+from micros.modules.hardware.firmware import Hardware
 from micros.modules.services.getty import Getty
 from micros.modules.storage.root import Root
+from micros.modules.storage.tools import FsPackages
 from micros.modules.system import Artefact, Platform, System
 from micros.modules.virtualisation.virtualisation import Virtualisation
 from micros.packages import packages_in, without_markers
+from micros.plan.modules import module_places
 
 if TYPE_CHECKING:
-    from micros.lang import Config, View
+    from collections.abc import Mapping
+
+    from micros.base.errors import Note
+    from micros.lang import Config, Evaluation, View
+    from micros.modules.system import FileSpec
 
 CMDLINE_LIMIT_BYTES = 2048
 """COMMAND_LINE_SIZE of x86, with the NUL at its end; arm has 1024 and more of our boards 2048."""
@@ -35,11 +43,20 @@ class SystemPlan:
     shell: str
     files: dict[str, dict[str, Any]]
     kernel: str
+    """The kernel's package; empty in a container."""
     kernel_modules: tuple[str, ...]
+    module_packages: tuple[str, ...]
+    """Packages with more modules."""
+    module_places: dict[str, tuple[Note, ...]]
+    """By module: the options that name it, and where they were set."""
+    firmware: tuple[str, ...]
     cmdline: str
     initrd_shell: str
+    """The package of the initrd's only program; empty where there is no initrd."""
     initrd_modules: tuple[str, ...]
-    initrd_script: str
+    initrd_loaded: tuple[str, ...]
+    """Those of its modules that are loaded whatever the hardware."""
+    initrd_files: dict[str, dict[str, Any]]
     initrd_compression: str
     initrd_level: int
     root_compression: str
@@ -49,42 +66,47 @@ class SystemPlan:
     memory_mib: int
     cores: int
     forwards: tuple[tuple[str, int, int], ...]
+    disks: tuple[tuple[int, str], ...]
+    """Disks besides the root's: MiB, and the file that keeps it; without a name it is gone after the run."""
     ready_text: str
     """What the console shows once the system is up."""
 
 
-def plan_of(config: Config, target: str) -> SystemPlan:
+def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
     """What a configuration means for the build of one artefact. Packages named inside texts join the others here.
 
     Raises errors of kind `usage` (no such target) and `does-not-fit` (a kernel command line that is too long).
     """
-    files: dict[str, dict[str, Any]] = {}
+    config = evaluation.config
     # What boots the system is there whatever the user's list says.
     init = config[Init]
     packages = {config[Environment].shell.name}
     packages |= {package.name for package in init.available_backends[init.backend].required_packages}
     packages |= {package.name for package in config[Environment].system_packages}
-    for path, spec in sorted(config[System].files.items()):
-        packages |= {package.name for package in packages_in(spec.text + (spec.link or ""))}
-        if spec.link is not None:
-            files[path] = {"link": without_markers(spec.link)}
-        else:
-            files[path] = {"mode": spec.mode, "uid": spec.uid, "gid": spec.gid}
-            files[path] |= {"directory": True} if spec.directory else {"text": without_markers(spec.text)}
+    packages |= {package.name for package in config[FsPackages].fs_packages}
+    files = _files(config[System].files, packages)
     boot, initrd, guest = config[Boot], config[Initrd], config[Virtualisation]
+    own = not config[Container].is_container
+    firmware = [package.name for package in config[Hardware].firmware] if own else []
+    kernel_modules = boot.kernel_modules if own else []
+    initrd_modules = [*initrd.kernel_modules, *initrd.available_kernel_modules] if own else []
     return SystemPlan(
         name=config[System].name,
         machine=machine_named(config[Platform].host).name,
-        packages=tuple(sorted(packages)),
+        packages=tuple(sorted(packages | set(firmware))),
         install=config[Environment].install,
         shell=config[Environment].shell.name,
         files=files,
-        kernel=boot.kernel.name,
-        kernel_modules=tuple(boot.kernel_modules),
+        kernel=boot.kernel_package.name if own else "",
+        kernel_modules=tuple(dict.fromkeys(kernel_modules)),
+        module_packages=tuple(package.name for package in boot.extra_module_packages) if own else (),
+        module_places=module_places(evaluation, {*kernel_modules, *initrd_modules}),
+        firmware=tuple(firmware),
         cmdline=_cmdline(boot.kernel_params),
-        initrd_shell=initrd.shell.name,
-        initrd_modules=tuple(initrd.kernel_modules),
-        initrd_script=initrd.script,
+        initrd_shell=initrd.shell.name if initrd.enable else "",
+        initrd_modules=tuple(dict.fromkeys(initrd_modules)),
+        initrd_loaded=tuple(dict.fromkeys(initrd.kernel_modules)),
+        initrd_files=_files(initrd.files, set()) if initrd.enable else {},
         initrd_compression=initrd.compressor,
         initrd_level=initrd.level,
         root_compression=config[Root].compression,
@@ -93,8 +115,22 @@ def plan_of(config: Config, target: str) -> SystemPlan:
         memory_mib=guest.memory_size,
         cores=guest.cores,
         forwards=tuple((item.proto, item.host_port, item.guest_port) for item in guest.forward_ports),
+        disks=tuple((disk.size, disk.file) for disk in guest.disks),
         ready_text=" login:" if config[Getty].enable else "MicrOS: stage 2 done",
     )
+
+
+def _files(specs: Mapping[str, FileSpec], packages: set[str]) -> dict[str, dict[str, Any]]:
+    """Declared entries as plain data; the packages that their texts name join `packages`."""
+    files: dict[str, dict[str, Any]] = {}
+    for path, spec in sorted(specs.items()):
+        packages |= {package.name for package in packages_in(spec.text + (spec.link or ""))}
+        if spec.link is not None:
+            files[path] = {"link": without_markers(spec.link)}
+        else:
+            files[path] = {"mode": spec.mode, "uid": spec.uid, "gid": spec.gid}
+            files[path] |= {"directory": True} if spec.directory else {"text": without_markers(spec.text)}
+    return files
 
 
 def _artefact(config: Config, target: str) -> Artefact:
