@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from micros.lang import Config, Module, default, defines, option
+from micros.lang import Config, Module, defines, option
+from micros.lang.values import DEFAULT
 from micros.modules.boot.kernel import Boot
 from micros.modules.security.hardening import Hardening
 
@@ -19,15 +20,15 @@ class Hardened(Module, at="profiles.hardened"):
 
     enable: bool = option(default=False, doc="Turn on security.hardening with kernel lockdown, and refuse modules nobody needs.")
 
-    @defines(Hardening.enable, when=enable)
+    @defines(Hardening.enable, when=enable, priority=DEFAULT)
     def defences(self, config: Config) -> bool:
         """The kernel's."""
-        return default(True)
+        return True
 
-    @defines(Hardening.lockdown, when=enable)
+    @defines(Hardening.lockdown, when=enable, priority=DEFAULT)
     def lockdown(self, config: Config) -> bool:
         """Not even root changes the running kernel."""
-        return default(True)
+        return True
 
     @defines(Boot.blacklisted_kernel_modules, when=enable)
     def refused(self, config: Config) -> list[str]:

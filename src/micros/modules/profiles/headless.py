@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from micros.lang import Config, Module, default, defines, option
+from micros.lang import Config, Module, defines, option
+from micros.lang.values import DEFAULT
 from micros.modules.boot.initrd import Initrd
 from micros.modules.boot.kernel import Boot
 from micros.modules.services.getty import Getty
@@ -17,17 +18,17 @@ class Headless(Module, at="profiles.headless"):
         default=False, doc="No login prompt unless services.getty says so, and a restart where the boot or the kernel fails."
     )
 
-    @defines(Getty.enable, when=enable)
+    @defines(Getty.enable, when=enable, priority=DEFAULT)
     def no_prompt(self, config: Config) -> bool:
         """Nobody would answer it."""
-        return default(False)
+        return False
 
     @defines(Boot.kernel_params, when=enable)
     def parameters(self, config: Config) -> list[str]:
         """A kernel that finds itself broken restarts."""
         return ["oops=panic"]
 
-    @defines(Initrd.on_failure, when=enable)
+    @defines(Initrd.on_failure, when=enable, priority=DEFAULT)
     def restart(self, config: Config) -> Literal["panic", "shell"]:
         """No shell that waits for somebody."""
-        return default("panic")
+        return "panic"

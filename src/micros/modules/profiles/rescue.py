@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from micros.lang import Config, Module, default, defines, option
+from micros.lang import Config, Module, defines, option
+from micros.lang.values import DEFAULT
 from micros.modules.boot.initrd import Initrd
 from micros.modules.environment import Environment
 from micros.modules.services.getty import Getty
@@ -31,12 +32,12 @@ class Rescue(Module, at="profiles.rescue"):
         """Everybody's."""
         return self.packages
 
-    @defines(Getty.enable, when=enable)
+    @defines(Getty.enable, when=enable, priority=DEFAULT)
     def prompt(self, config: Config) -> bool:
         """Somebody sits there."""
-        return default(True)
+        return True
 
-    @defines(Initrd.on_failure, when=enable)
+    @defines(Initrd.on_failure, when=enable, priority=DEFAULT)
     def shell(self, config: Config) -> Literal["panic", "shell"]:
         """A shell where a restart would only fail again."""
-        return default("shell")
+        return "shell"
