@@ -48,7 +48,7 @@ def failure(verb: Callable[[], object]) -> MicrosError:
     assert place.file == __file__
     assert "guest." in linecache.getline(place.file, place.line)
     text = str(caught.value)
-    assert "MicrOS: stage 1 done" in text, "the console's log is not in the notes"
+    assert "MicrOS: stage 2 done" in text, "the console's log is not in the notes"
     for other in caught.value.places:
         assert other.file.startswith(str(Path(__file__).parent)), "a place that is not the user's"
     return caught.value
