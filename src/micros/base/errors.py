@@ -62,6 +62,8 @@ class Kind(StrEnum):
     # trees, store, images
     CLASH = "clash"
     BAD_TREE = "bad-tree"
+    PRIVILEGED = "privileged"
+    MISSING_FILE = "missing-file"
     NO_SPACE = "no-space"
     STORE = "store"
     DAMAGED = "damaged"
