@@ -147,7 +147,7 @@ class Lab:
             plan.save_lock()
         if on_segment:
             guest = replace(guest, card=self._segment.card())
-        directory = self._directory / name
+        directory = self._directory / str(len(self._names))  # short: see launch.LONGEST_DIRECTORY
         directory.mkdir()
         emulator = launch.emulator(self._scheduler, self._settings, guest, directory)
         return Driver(guest, emulator, steps=self.steps, name=name, timeout=self._timeout, echo=self._echo)

@@ -59,7 +59,7 @@ def _environment() -> dict[str, str]:
 
 def _python(micros: Command, *arguments: str) -> None:
     argv = [sys.executable, *arguments]
-    environment = os.environ | _environment()
+    environment = os.environ | _environment() | {"MICROS_STORE": str(micros.store)}
     done = subprocess.run(argv, cwd=micros.directory, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

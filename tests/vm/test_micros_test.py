@@ -73,10 +73,10 @@ def test_one_machine_serves_tests_until_one_fails_and_a_failure_can_be_looked_at
 
 TWO = """\
 from micros import system
-from micros.modules import Networking
+from micros.modules import Interface, Interfaces, Ipv4, Networking
 
-server = system(Networking(host_name="server"))
-client = system(Networking(host_name="client"))
+server = system(Networking(host_name="server"), Interfaces(interfaces={"eth1": Interface(ipv4=Ipv4(address="10.9.0.1/24"))}))
+client = system(Networking(host_name="client"), Interfaces(interfaces={"eth1": Interface(ipv4=Ipv4(address="10.9.0.2/24"))}))
 
 
 def test_alone(client):
@@ -85,9 +85,7 @@ def test_alone(client):
 
 
 def test_together(server, client):
-    for guest, address in ((server, 1), (client, 2)):
-        guest.succeed(f"ip addr add 192.168.7.{address}/24 dev eth1 && ip link set eth1 up")
-    client.succeed("ping -c 1 192.168.7.1")
+    client.wait_until_succeeds("ping -c 1 -W 1 10.9.0.1")
 """
 
 
@@ -97,9 +95,10 @@ def test_machines_by_name_as_json(micros: Command) -> None:
     assert done.status == 0, done.err
     (record,) = map(json.loads, done.out.splitlines())
     assert (record["test"], record["outcome"]) == ("test_together", "passed")
-    assert record["steps"][-1]["name"] == "client: succeed ping -c 1 192.168.7.1"
+    assert record["steps"][-1]["name"] == "client: wait_until_succeeds ping -c 1 -W 1 10.9.0.1"
     assert record["seconds"] > max(step["seconds"] for step in record["steps"]) > 0
     assert "client: start" in done.err
+    assert (micros.directory / "micros.lock").exists()
 
 
 @pytest.mark.parametrize(
@@ -107,7 +106,7 @@ def test_machines_by_name_as_json(micros: Command) -> None:
     [
         ("x = 1\n", [], "bad-file", 0),
         (TWO, ["test_none"], "usage", None),
-        (TWO + "\n\ndef test_more(guest):\n    guest.succeed('true')\n", [], "bad-file", 19),
+        (TWO + "\n\ndef test_more(guest):\n    guest.succeed('true')\n", [], "bad-file", 17),
         ("1 / 0\n", [], "bad-file", 1),
     ],
 )

@@ -154,13 +154,13 @@ class Driver:
     @_verb
     def shutdown(self, *, timeout: float = TIMEOUT_SECONDS) -> None:
         """Have the guest power itself off, and wait until it has."""
-        self.vm.ask_to_end("poweroff", timeout=timeout)
+        self.vm.power_off(timeout=timeout)
         self._ended()
 
     @_verb
     def reboot(self, *, timeout: float = TIMEOUT_SECONDS) -> None:
         """Have the guest reboot, and wait until it takes commands again. Its memory is new, its writable disks are not."""
-        self.vm.ask_to_end("reboot", timeout=timeout)
+        self.vm.power_off(timeout=timeout, command="reboot")
         self._ended()
         self.power_on()
         self._come_up()
