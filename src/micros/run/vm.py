@@ -8,6 +8,7 @@ import functools
 import math
 import os
 import selectors
+import shlex
 import socket
 import subprocess
 import time
@@ -160,7 +161,7 @@ class Vm:
         if channel is None:
             raise self._failure(Kind.BOOT_FAILED, "QEMU has ended: there is no shell")
         size = os.get_terminal_size(0)
-        number = self._ask(SHELL.format(rows=size.lines, columns=size.columns, term=os.environ.get("TERM", "vt100")))
+        number = self._ask(SHELL.format(rows=size.lines, columns=size.columns, term=shlex.quote(os.environ.get("TERM", "vt100"))))
         with channel, terminal.raw(0):
             typed = functools.partial(_passed, functools.partial(os.read, 0), channel.sendall)
             shown = functools.partial(_passed, channel.recv, terminal.show)
