@@ -42,7 +42,7 @@ class Toolbox:
             write_durably(self._lock, lock_text(pins).encode(), self._store.scratch)
         inputs: dict[str, Digest | Step] = dict(closure.trees)
         links = {name: {"link": f"usr/{name}"} for name in ("bin", "sbin", "lib", "lib64")}
-        tree = Step("micros.formats.compose:compose", inputs, {"files": links}, "tools", "tree")
+        tree = Step("micros.formats.compose:compose", inputs, {"files": links, "privileged": {"*": "strip"}}, "tools", "tree")
         return lay_out(self._store, self._store.tree(self._scheduler.run(tree)))
 
     def _pins(self) -> dict[str, Pins]:

@@ -5,6 +5,7 @@ from micros.modules.activation import ActivationScript as ActivationScript
 from micros.modules.assertions import Assertion as Assertion
 from micros.modules.assertions import Assertions as Assertions
 from micros.modules.boot.container import Container as Container
+from micros.modules.boot.engine import Engine as Engine
 from micros.modules.boot.init import Backend as Backend
 from micros.modules.boot.init import Init as Init
 from micros.modules.boot.initrd import Initrd as Initrd
@@ -15,8 +16,11 @@ from micros.modules.boot.runit import Runit as Runit
 from micros.modules.boot.sysctl import Sysctl as Sysctl
 from micros.modules.environment import Environment as Environment
 from micros.modules.environment import EtcFile as EtcFile
+from micros.modules.environment import SystemPath as SystemPath
 from micros.modules.hardware.firmware import Hardware as Hardware
 from micros.modules.images.dist import Dist as Dist
+from micros.modules.images.tarball import Archives as Archives
+from micros.modules.images.tarball import Tarball as Tarball
 from micros.modules.networking.bridges import Bridge as Bridge
 from micros.modules.networking.bridges import Bridges as Bridges
 from micros.modules.networking.dhcp import Dhcp as Dhcp
@@ -30,6 +34,12 @@ from micros.modules.networking.simple_static_ip import SimpleStaticIp as SimpleS
 from micros.modules.networking.sockets import Sockets as Sockets
 from micros.modules.networking.vlans import Vlan as Vlan
 from micros.modules.networking.vlans import Vlans as Vlans
+from micros.modules.nixos import Nixos as Nixos
+from micros.modules.profiles.container import ContainerProfile as ContainerProfile
+from micros.modules.profiles.hardened import Hardened as Hardened
+from micros.modules.profiles.headless import Headless as Headless
+from micros.modules.profiles.qemu_guest import QemuGuest as QemuGuest
+from micros.modules.profiles.rescue import Rescue as Rescue
 from micros.modules.security.hardening import Hardening as Hardening
 from micros.modules.security.pam import Pam as Pam
 from micros.modules.security.pam import PamService as PamService
