@@ -93,6 +93,12 @@ def test_tools_come_only_where_they_are_needed() -> None:
     assert tools({"fsType": "squashfs"}) == []
 
 
+def test_swap_is_switched_on_in_the_order_it_is_to_be_used() -> None:
+    devices = [{"device": "/dev/a"}, {"device": "/dev/b", "priority": 1}, {"device": "/c", "priority": 9, "size": 2}]
+    script = system({"swapDevices": devices}).config[FileSystems].script()
+    assert script == "swap_on /c 2\nswap_on /dev/b ''\nswap_on /dev/a ''\n"
+
+
 def test_a_disk_takes_the_place_of_memory() -> None:
     box = system(FileSystems(file_systems={"/var": FileSystem(device="/dev/vdb", fs_type="ext4")}))
     assert "/var" not in [entry.mount_point for entry in box.config[Mounts].in_order()]

@@ -43,7 +43,9 @@ class SwapDevice(Record):
 
     device: str = option(default=REQUIRED, doc="A partition, by path, LABEL=, UUID=, ...; or a file.")
     size: Annotated[int, Range(1, 1 << 20)] | None = option(default=None, doc="MiB of a file, which is made if it is not there.")
-    priority: Annotated[int, Range(0, 32767)] | None = option(default=None, doc="Higher is used first.")
+    priority: Annotated[int, Range(0, 32767)] | None = option(
+        default=None, doc="Higher is used first, those without one last; of equal ones the first here."
+    )
 
 
 class FileSystems(Module):
@@ -73,6 +75,10 @@ class FileSystems(Module):
                 pending += needs[point]
         return found
 
+    def swaps(self) -> list[SwapDevice]:
+        """In the order they are to be used, which is that of their being switched on (swapon(2))."""
+        return sorted(self.swap_devices, key=lambda swap: -1 if swap.priority is None else swap.priority, reverse=True)
+
     def script(self) -> str:
         """The calls of `one` and `swap_on` (scripts/file-systems.sh)."""
         needed = self.needed()
@@ -84,9 +90,8 @@ class FileSystems(Module):
             words += [] if "nofail" in entry.options else ["wait"]
             call = ["one", entry.mount_point, source(entry), entry.fs_type, mount_options(entry), " ".join(words)]
             lines.append(shlex.join([*call, entry.format_options]))
-        for swap in self.swap_devices:
-            numbers = ["" if number is None else str(number) for number in (swap.priority, swap.size)]
-            lines.append(shlex.join(["swap_on", swap.device, *numbers]))
+        for swap in self.swaps():
+            lines.append(shlex.join(["swap_on", swap.device, "" if swap.size is None else str(swap.size)]))
         return "".join(line + "\n" for line in lines)
 
     def fstab(self, root: tuple[str, str, str]) -> str:
@@ -96,7 +101,7 @@ class FileSystems(Module):
             fields = [source(entry), entry.mount_point, entry.fs_type, ",".join(entry.options) or "defaults"]
             passes = "2" if "check" in flags(entry) else "0"
             lines.append(" ".join([*map(_field, fields), "0", passes]))
-        for swap in self.swap_devices:
+        for swap in self.swaps():
             options = "defaults" if swap.priority is None else f"pri={swap.priority}"
             lines.append(f"{_field(swap.device)} none swap {options} 0 0")
         return "".join(line + "\n" for line in lines)
