@@ -2,6 +2,8 @@
 from micros.lang import Module
 from micros.modules.activation import Activation as Activation
 from micros.modules.activation import ActivationScript as ActivationScript
+from micros.modules.assertions import Assertion as Assertion
+from micros.modules.assertions import Assertions as Assertions
 from micros.modules.boot.init import Backend as Backend
 from micros.modules.boot.init import Init as Init
 from micros.modules.boot.initrd import Initrd as Initrd
@@ -29,9 +31,16 @@ from micros.modules.networking.simple_static_ip import SimpleStaticIp as SimpleS
 from micros.modules.networking.sockets import Sockets as Sockets
 from micros.modules.networking.vlans import Vlan as Vlan
 from micros.modules.networking.vlans import Vlans as Vlans
+from micros.modules.security.hardening import Hardening as Hardening
+from micros.modules.security.pam import Pam as Pam
+from micros.modules.security.pam import PamService as PamService
+from micros.modules.security.pki import Pki as Pki
+from micros.modules.security.wrappers import Wrapper as Wrapper
+from micros.modules.security.wrappers import Wrappers as Wrappers
 from micros.modules.services.getty import Getty as Getty
 from micros.modules.services.services import Micros as Micros
 from micros.modules.services.services import Service as Service
+from micros.modules.shells import Shells as Shells
 from micros.modules.storage.root import Root as Root
 from micros.modules.system import FileSpec as FileSpec
 from micros.modules.system import Platform as Platform
@@ -39,6 +48,8 @@ from micros.modules.system import System as System
 from micros.modules.users.accounts import Accounts as Accounts
 from micros.modules.users.accounts import Group as Group
 from micros.modules.users.accounts import User as User
+from micros.modules.users.checks import AccountChecks as AccountChecks
+from micros.modules.users.homes import Homes as Homes
 from micros.modules.virtualisation.virtualisation import Forward as Forward
 from micros.modules.virtualisation.virtualisation import Virtualisation as Virtualisation
 
