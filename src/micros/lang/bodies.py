@@ -69,7 +69,10 @@ def warns(function: Callable[[Any, Config], Any]) -> Callable[[Any, Config], Any
 
 
 class Entry:
-    """What a record's own deferred values read: its options by attribute, `name`, and `entry[Module].x` of the system."""
+    """What a record's own deferred values read: its options by attribute, `name`, and `entry[Module].x` of the system.
+
+    A record that has an option `name` itself reads the name it has among others as `entry_name`.
+    """
 
     __slots__ = ("_entry",)
 
@@ -80,7 +83,7 @@ class Entry:
         return root_of(self._entry).config[module]
 
     def __getattr__(self, name: str) -> Any:
-        if name == "name" and name not in self._entry.root.children:
+        if name in ("name", "entry_name") and name not in self._entry.root.children:
             return self._entry.special_args["name"]
         if name.startswith("__"):
             raise AttributeError(name)

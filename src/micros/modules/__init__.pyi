@@ -8,6 +8,7 @@ from micros.modules.boot.initrd import Initrd as Initrd
 from micros.modules.boot.kernel import Boot as Boot
 from micros.modules.boot.mounts import Mounts as Mounts
 from micros.modules.boot.runit import Runit as Runit
+from micros.modules.boot.runit import Stage as Stage
 from micros.modules.environment import Environment as Environment
 from micros.modules.environment import EtcFile as EtcFile
 from micros.modules.images.dist import Dist as Dist
@@ -15,6 +16,7 @@ from micros.modules.networking.networking import Dhcp as Dhcp
 from micros.modules.networking.networking import Networking as Networking
 from micros.modules.networking.sockets import Sockets as Sockets
 from micros.modules.services.getty import Getty as Getty
+from micros.modules.services.services import Log as Log
 from micros.modules.services.services import Micros as Micros
 from micros.modules.services.services import Service as Service
 from micros.modules.storage.root import Root as Root
