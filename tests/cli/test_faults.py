@@ -127,6 +127,15 @@ def test_no_system_several_systems_no_file(micros: Command) -> None:
     assert (done.status, done.kinds) == (1, ["bad-file"])
 
 
+def test_a_name_where_there_is_none_and_a_language_we_do_not_read(micros: Command) -> None:
+    micros.write("box.toml", "networking.host_name = 'box'\n")
+    micros.write("box.yaml", "networking: {host_name: box}\n")
+    for target, word in (("box.toml:box", "without a name"), ("box.yaml", "TOML")):
+        done = micros("eval", target, "networking.host_name", "--json")
+        assert done.kinds == ["bad-file"], done.err
+        assert word in done.err
+
+
 @pytest.mark.parametrize("data", [b"\xff\xfe", b"a = \0", b"[a\r\n", b"\xef\xbb\xbfa = ["], ids=["utf-16", "nul", "crlf", "bom"])
 def test_data_that_is_no_toml(micros: Command, data: bytes) -> None:
     (micros.directory / "box.toml").write_bytes(data)

@@ -62,6 +62,8 @@ class Kind(StrEnum):
     # trees, store, images
     CLASH = "clash"
     BAD_TREE = "bad-tree"
+    PRIVILEGED = "privileged"
+    MISSING_FILE = "missing-file"
     NO_SPACE = "no-space"
     STORE = "store"
     DAMAGED = "damaged"
@@ -74,6 +76,8 @@ class Kind(StrEnum):
     TIMEOUT = "timeout"
     BOOT_FAILED = "boot-failed"
     EARLY_PANIC = "early-panic"
+    COMMAND_FAILED = "command-failed"
+    TEST_FAILED = "test-failed"
 
 
 LONGEST_LINE = 160

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from micros.base.errors import Kind, error
 from micros.base.where import Where
+from micros.lang.complaints import Complaint
 from micros.lang.refs import Ref, outside
 from micros.lang.values import At, Deferred, If, Loc, Order, Override
 
@@ -58,8 +60,12 @@ def defines(
     return lambda function: Body(function, target, when, priority, order)
 
 
-def check(function: Callable[[Any, Config], str | None]) -> Callable[[Any, Config], str | None]:
-    """Make a method an assertion: it returns None, or what is wrong."""
+Said = str | Complaint | Sequence[str | Complaint] | None
+"""What a check finds wrong: nothing, one thing, or several."""
+
+
+def check(function: Callable[[Any, Config], Said]) -> Callable[[Any, Config], Said]:
+    """Make a method an assertion: it returns None, or what is wrong; a `Complaint` names the options it is about."""
     return Hook(function, "check")  # type: ignore[return-value] # collected when the class is made
 
 

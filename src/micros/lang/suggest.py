@@ -89,7 +89,7 @@ def unknown_option(ev: Evaluation, path: Loc, definition: Def | None) -> Problem
     depth = min(depth, len(path) - 1)
     tail, where, value = _leaf(definition) if definition is not None else ((), reading_line(), None)
     wanted = path[depth:] + tail
-    siblings = {name: child for name, child in node.children.items() if name != "_module" and not child.hidden}
+    siblings = {name: child for name, child in node.children.items() if name != "_module" and child.told}
     near = nearest(wanted[0], siblings)
     likely = [_corrected(siblings[name], wanted[1:]) for name in near if is_close(wanted[0], name)]
     elsewhere = _elsewhere(ev.root, path[:depth], wanted)
@@ -155,6 +155,6 @@ def _elsewhere(root: Node, above: Loc, wanted: Loc) -> list[Loc]:
 
 def _nodes(node: Node) -> Iterator[Node]:
     for child in node.children.values():
-        if not child.hidden:
+        if child.told:
             yield child
             yield from _nodes(child)

@@ -35,6 +35,11 @@ class Node:
             return self.decls[0].silent or self.decls[0].removed is not None
         return bool(self.children) and all(child.hidden for child in self.children.values())
 
+    @property
+    def told(self) -> bool:
+        """Whether users hear of it: not another name, and not an option between modules."""
+        return not self.hidden and not any(decl.internal for decl in self.decls)
+
     def option(self, prefix: Loc) -> Option:
         """All declarations as one. Raises an error of kind `bad-declaration` where they do not fit."""
         merged = self.merged

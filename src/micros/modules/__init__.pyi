@@ -2,6 +2,8 @@
 from micros.lang import Module
 from micros.modules.activation import Activation as Activation
 from micros.modules.activation import ActivationScript as ActivationScript
+from micros.modules.assertions import Assertion as Assertion
+from micros.modules.assertions import Assertions as Assertions
 from micros.modules.boot.init import Backend as Backend
 from micros.modules.boot.init import Init as Init
 from micros.modules.boot.initrd import Initrd as Initrd
@@ -12,13 +14,30 @@ from micros.modules.boot.runit import Stage as Stage
 from micros.modules.environment import Environment as Environment
 from micros.modules.environment import EtcFile as EtcFile
 from micros.modules.images.dist import Dist as Dist
-from micros.modules.networking.networking import Dhcp as Dhcp
+from micros.modules.networking.bridges import Bridge as Bridge
+from micros.modules.networking.bridges import Bridges as Bridges
+from micros.modules.networking.dhcp import Dhcp as Dhcp
+from micros.modules.networking.interfaces import Interface as Interface
+from micros.modules.networking.interfaces import Interfaces as Interfaces
+from micros.modules.networking.interfaces import Ipv4 as Ipv4
+from micros.modules.networking.interfaces import Ipv6 as Ipv6
+from micros.modules.networking.interfaces import Link as Link
 from micros.modules.networking.networking import Networking as Networking
+from micros.modules.networking.simple_static_ip import SimpleStaticIp as SimpleStaticIp
 from micros.modules.networking.sockets import Sockets as Sockets
+from micros.modules.networking.vlans import Vlan as Vlan
+from micros.modules.networking.vlans import Vlans as Vlans
+from micros.modules.security.hardening import Hardening as Hardening
+from micros.modules.security.pam import Pam as Pam
+from micros.modules.security.pam import PamService as PamService
+from micros.modules.security.pki import Pki as Pki
+from micros.modules.security.wrappers import Wrapper as Wrapper
+from micros.modules.security.wrappers import Wrappers as Wrappers
 from micros.modules.services.getty import Getty as Getty
 from micros.modules.services.services import Log as Log
 from micros.modules.services.services import Micros as Micros
 from micros.modules.services.services import Service as Service
+from micros.modules.shells import Shells as Shells
 from micros.modules.storage.root import Root as Root
 from micros.modules.system import FileSpec as FileSpec
 from micros.modules.system import Platform as Platform
@@ -26,6 +45,8 @@ from micros.modules.system import System as System
 from micros.modules.users.accounts import Accounts as Accounts
 from micros.modules.users.accounts import Group as Group
 from micros.modules.users.accounts import User as User
+from micros.modules.users.checks import AccountChecks as AccountChecks
+from micros.modules.users.homes import Homes as Homes
 from micros.modules.virtualisation.virtualisation import Forward as Forward
 from micros.modules.virtualisation.virtualisation import Virtualisation as Virtualisation
 

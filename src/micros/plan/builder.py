@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from micros.base.errors import Kind, error
@@ -12,12 +13,12 @@ from micros.base.tree import File
 from micros.debian.lock import Pins, lock_text, read_lock
 from micros.debian.universe import Closure, Settings, Universe
 from micros.machine import machine_named
+from micros.plan.files import read_source
 from micros.store.disk import write_durably
 from micros.store.step import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from micros.base.digest import Digest
     from micros.plan.described import SystemPlan
@@ -65,7 +66,8 @@ class Builder:
         if group in self._closures and not update:
             return self._closures[group]
         key = self.machine.debian + (f":{group}" if group else "")
-        universe = Universe(self._scheduler, self.machine, self._pins.get(key), self._settings)
+        kept = () if group else self.plan.kept
+        universe = Universe(self._scheduler, self.machine, self._pins.get(key), self._settings, kept=kept)
         if update:
             universe.update()
         found = universe.closure(names, install=self.plan.install if not group else "slim")
@@ -96,6 +98,14 @@ class Builder:
         except OSError as problem:
             raise error(Kind.BAD_FILE, f"cannot write {self._lock}: {problem.strerror}") from None
         return True
+
+    def sources(self) -> list[Digest]:
+        """The user's files, brought into the store. Raises an error of kind `bad-file` for one that has changed since it was
+        read for the plan."""
+        for digest, name in self.plan.sources.items():
+            if not self.store.use(digest) and self.store.add_bytes(read_source(Path(name), ())) != digest:
+                raise error(Kind.BAD_FILE, f"{name} has changed while the system was built", hint="build again")
+        return sorted(self.plan.sources)
 
     def build(self) -> Artefacts:
         """The plan's artefact."""

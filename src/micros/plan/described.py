@@ -11,13 +11,16 @@ from micros.modules.boot.init import Init
 from micros.modules.boot.initrd import Initrd
 from micros.modules.boot.kernel import Boot
 from micros.modules.environment import Environment
+from micros.modules.security.wrappers import Wrappers
 from micros.modules.services.getty import Getty
 from micros.modules.storage.root import Root
 from micros.modules.system import Artefact, Platform, System
+from micros.modules.users.accounts import Accounts, login_shells
 from micros.modules.virtualisation.virtualisation import Virtualisation
-from micros.packages import packages_in, without_markers
+from micros.plan.files import authorities, declared_files
 
 if TYPE_CHECKING:
+    from micros.base.digest import Digest
     from micros.lang import Config, View
 
 CMDLINE_LIMIT_BYTES = 2048
@@ -34,6 +37,16 @@ class SystemPlan:
     install: Literal["slim", "full"]
     shell: str
     files: dict[str, dict[str, Any]]
+    sources: dict[Digest, str]
+    """Files of the user whose contents go in, by digest."""
+    privileged: dict[str, str]
+    """What happens to setuid and setgid files of packages, by glob of path."""
+    required: dict[str, str]
+    """Paths that the system must have, and which option names each."""
+    kept: tuple[str, ...]
+    """Globs of what slimming leaves in, though images usually do without."""
+    certificates: tuple[str, ...]
+    """Authorities of the user, PEM."""
     kernel: str
     kernel_modules: tuple[str, ...]
     cmdline: str
@@ -58,19 +71,12 @@ def plan_of(config: Config, target: str) -> SystemPlan:
 
     Raises errors of kind `usage` (no such target) and `does-not-fit` (a kernel command line that is too long).
     """
-    files: dict[str, dict[str, Any]] = {}
+    files = declared_files(config)
     # What boots the system is there whatever the user's list says.
     init = config[Init]
     packages = {config[Environment].shell.name}
     packages |= {package.name for package in init.available_backends[init.backend].required_packages}
-    packages |= {package.name for package in config[Environment].system_packages}
-    for path, spec in sorted(config[System].files.items()):
-        packages |= {package.name for package in packages_in(spec.text + (spec.link or ""))}
-        if spec.link is not None:
-            files[path] = {"link": without_markers(spec.link)}
-        else:
-            files[path] = {"mode": spec.mode, "uid": spec.uid, "gid": spec.gid}
-            files[path] |= {"directory": True} if spec.directory else {"text": without_markers(spec.text)}
+    packages |= {package.name for package in config[Environment].system_packages} | files.packages
     boot, initrd, guest = config[Boot], config[Initrd], config[Virtualisation]
     return SystemPlan(
         name=config[System].name,
@@ -78,7 +84,12 @@ def plan_of(config: Config, target: str) -> SystemPlan:
         packages=tuple(sorted(packages)),
         install=config[Environment].install,
         shell=config[Environment].shell.name,
-        files=files,
+        files=files.entries,
+        sources={digest: str(path) for digest, path in files.sources.items()},
+        privileged=dict(config[Wrappers].privileged_files),
+        required=login_shells(config[Accounts].users),
+        kept=tuple(config[Environment].kept_files),
+        certificates=authorities(config),
         kernel=boot.kernel.name,
         kernel_modules=tuple(boot.kernel_modules),
         cmdline=_cmdline(boot.kernel_params),

@@ -30,8 +30,10 @@ def tree(build: Builder) -> Step:
     if plan.kernel_modules:
         wanted = {"modules": list(plan.kernel_modules)}
         inputs["modules"] = Step("micros.formats.kmod:select", {"kernel": kernel_tree}, wanted, "kernel modules", "tree")
-    if "ca-certificates" in trees:
-        package = {"package": trees["ca-certificates"]}
-        inputs["ca-bundle"] = Step("micros.formats.pem:bundle", package, {}, "CA bundle", "tree")
-    parameters = {"files": plan.files, "below": below}
+    if "ca-certificates" in trees or plan.certificates:
+        package: dict[str, Digest | Step] = {"package": trees["ca-certificates"]} if "ca-certificates" in trees else {}
+        more = {"more": list(plan.certificates)} if plan.certificates else {}
+        inputs["ca-bundle"] = Step("micros.formats.pem:bundle", package, more, "CA bundle", "tree")
+    inputs |= {f"blob:{digest}": digest for digest in build.sources()}
+    parameters = {"files": plan.files, "below": below, "privileged": plan.privileged, "required": plan.required}
     return Step("micros.formats.compose:compose", inputs, parameters, "root tree", "tree")
