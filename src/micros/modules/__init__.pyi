@@ -14,6 +14,7 @@ from micros.modules.boot.mounts import Mounts as Mounts
 from micros.modules.boot.mounts import SpecialFileSystem as SpecialFileSystem
 from micros.modules.boot.runit import Runit as Runit
 from micros.modules.boot.sysctl import Sysctl as Sysctl
+from micros.modules.boot.runit import Stage as Stage
 from micros.modules.environment import Environment as Environment
 from micros.modules.environment import EtcFile as EtcFile
 from micros.modules.environment import SystemPath as SystemPath
@@ -52,6 +53,7 @@ from micros.modules.security.pki import Pki as Pki
 from micros.modules.security.wrappers import Wrapper as Wrapper
 from micros.modules.security.wrappers import Wrappers as Wrappers
 from micros.modules.services.getty import Getty as Getty
+from micros.modules.services.services import Log as Log
 from micros.modules.services.services import Micros as Micros
 from micros.modules.services.services import Service as Service
 from micros.modules.shells import Shells as Shells
