@@ -14,6 +14,7 @@ from micros.modules.boot.mounts import Mounts as Mounts
 from micros.modules.boot.mounts import SpecialFileSystem as SpecialFileSystem
 from micros.modules.boot.runit import Runit as Runit
 from micros.modules.boot.sysctl import Sysctl as Sysctl
+from micros.modules.boot.runit import Stage as Stage
 from micros.modules.environment import Environment as Environment
 from micros.modules.environment import EtcFile as EtcFile
 from micros.modules.environment import SystemPath as SystemPath
@@ -24,12 +25,17 @@ from micros.modules.images.tarball import Tarball as Tarball
 from micros.modules.networking.bridges import Bridge as Bridge
 from micros.modules.networking.bridges import Bridges as Bridges
 from micros.modules.networking.dhcp import Dhcp as Dhcp
+from micros.modules.networking.firewall import Firewall as Firewall
+from micros.modules.networking.firewall import OpenPorts as OpenPorts
+from micros.modules.networking.firewall import PortRange as PortRange
 from micros.modules.networking.interfaces import Interface as Interface
 from micros.modules.networking.interfaces import Interfaces as Interfaces
 from micros.modules.networking.interfaces import Ipv4 as Ipv4
 from micros.modules.networking.interfaces import Ipv6 as Ipv6
 from micros.modules.networking.interfaces import Link as Link
 from micros.modules.networking.networking import Networking as Networking
+from micros.modules.networking.nftables import Nftables as Nftables
+from micros.modules.networking.nftables import Table as Table
 from micros.modules.networking.simple_static_ip import SimpleStaticIp as SimpleStaticIp
 from micros.modules.networking.sockets import Sockets as Sockets
 from micros.modules.networking.vlans import Vlan as Vlan
@@ -47,6 +53,7 @@ from micros.modules.security.pki import Pki as Pki
 from micros.modules.security.wrappers import Wrapper as Wrapper
 from micros.modules.security.wrappers import Wrappers as Wrappers
 from micros.modules.services.getty import Getty as Getty
+from micros.modules.services.services import Log as Log
 from micros.modules.services.services import Micros as Micros
 from micros.modules.services.services import Service as Service
 from micros.modules.shells import Shells as Shells
