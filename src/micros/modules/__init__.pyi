@@ -13,8 +13,8 @@ from micros.modules.boot.kernel import Boot as Boot
 from micros.modules.boot.mounts import Mounts as Mounts
 from micros.modules.boot.mounts import SpecialFileSystem as SpecialFileSystem
 from micros.modules.boot.runit import Runit as Runit
-from micros.modules.boot.sysctl import Sysctl as Sysctl
 from micros.modules.boot.runit import Stage as Stage
+from micros.modules.boot.sysctl import Sysctl as Sysctl
 from micros.modules.environment import Environment as Environment
 from micros.modules.environment import EtcFile as EtcFile
 from micros.modules.environment import SystemPath as SystemPath
