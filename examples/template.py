@@ -10,12 +10,14 @@ from micros.modules import (
     Environment,
     FileSystem,
     FileSystems,
+    Firewall,
     Getty,
     Initrd,
     Interface,
     Interfaces,
     Micros,
     Networking,
+    Nftables,
     Service,
     User,
 )
@@ -23,6 +25,8 @@ from micros.modules import (
 # What the machine is for.
 configuration = [
     Networking(host_name="template"),
+    Firewall(enable=True),
+    Nftables(enable=True),
     Environment(system_packages=[pkgs.file, pkgs.less]),
     Getty(enable=True),
     Accounts(
