@@ -1,7 +1,7 @@
 """What the tests set: found in their source, so that nobody has to keep a list.
 
-Counted are calls of module and record classes, mappings, TOML texts, settings of the command line, and Python texts with such
-calls. A constant that is the option's default does not count.
+Counted are calls of module and record classes, what is built, mappings, TOML texts, settings of the command line, and Python
+texts with such calls. A constant that is the option's default does not count.
 """
 
 from __future__ import annotations
@@ -96,6 +96,8 @@ def _visit(kind: Any, path: Path_, found: dict[str, list[Path_]]) -> None:
 def settings_in(tree: ast.AST) -> Iterator[tuple[Path_, ast.expr | None]]:
     """Paths that a source sets, each with its value where that is written out."""
     for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield from _built(node)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             for prefix in _prefixes(node.func.id):
                 for keyword in node.keywords:
@@ -105,6 +107,15 @@ def settings_in(tree: ast.AST) -> Iterator[tuple[Path_, ast.expr | None]]:
             yield from _below((), node)
         elif (text := _text(node)) is not None:
             yield from _settings_of_text(text)
+
+
+def _built(node: ast.Call) -> Iterator[tuple[Path_, ast.expr | None]]:
+    """The artefact that a call builds: `micros("build", "box.py", "toplevel")`, `described.plan("toplevel")`."""
+    words = [item.value for item in node.args if isinstance(item, ast.Constant) and isinstance(item.value, str)]
+    if words[:1] == ["build"]:
+        yield from ((("system", "build", word), None) for word in words[2:] or ["dist"] if word.isidentifier())
+    elif isinstance(node.func, ast.Attribute) and node.func.attr == "plan" and words:
+        yield ("system", "build", words[0]), None
 
 
 def _prefixes(name: str) -> list[Path_]:
@@ -168,7 +179,7 @@ def is_default(record: dict[str, Any], value: ast.expr | None) -> bool:
         return False
     if isinstance(value.value, bool):
         return bool(record["default"] == str(value.value).lower())
-    return record["default"] in (repr(value.value), f'"{value.value}"')
+    return record["default"] in (repr(value.value), '"' + str(value.value) + '"')
 
 
 def tests_of_options() -> dict[str, set[str]]:
