@@ -78,7 +78,7 @@ def test_trace_and_every_stop(machine: Machine) -> None:
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Say nothing: what was asked for shows in the guest."""
 
 

@@ -34,6 +34,10 @@ class Toolbox:
 
     def root(self, packages: Sequence[str]) -> Path:
         """A directory with these packages and what they need, bubblewrap among them."""
+        return lay_out(self._store, self._store.tree(self._scheduler.run(self.tree(packages))))
+
+    def tree(self, packages: Sequence[str]) -> Step:
+        """The step that makes a tree of these packages and what they need, bubblewrap among them."""
         group = "+".join(sorted(packages))
         known = self._pins().get(group)
         universe, closure = self._closure(packages, known)
@@ -42,8 +46,7 @@ class Toolbox:
             write_durably(self._lock, lock_text(pins).encode(), self._store.scratch)
         inputs: dict[str, Digest | Step] = dict(closure.trees)
         links = {name: {"link": f"usr/{name}"} for name in ("bin", "sbin", "lib", "lib64")}
-        tree = Step("micros.formats.compose:compose", inputs, {"files": links}, "tools", "tree")
-        return lay_out(self._store, self._store.tree(self._scheduler.run(tree)))
+        return Step("micros.formats.compose:compose", inputs, {"files": links, "privileged": {"*": "strip"}}, "tools", "tree")
 
     def _pins(self) -> dict[str, Pins]:
         """What is pinned; nothing where the file is damaged: it is the store's own, and made anew."""

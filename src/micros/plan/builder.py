@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from micros.base.errors import Kind, error
 from micros.base.tree import File
 from micros.debian.lock import Pins, lock_text, read_lock
+from micros.debian.tools import Toolbox
 from micros.debian.universe import Closure, Settings, Universe
 from micros.machine import machine_named
 from micros.plan.files import read_source
 from micros.plan.modules import check_built_in, check_modules
+from micros.plan.rules import check
 from micros.store.disk import write_durably
 from micros.store.step import Step
 
@@ -126,8 +128,14 @@ class Builder:
                 raise error(Kind.BAD_FILE, f"{name} has changed while the system was built", hint="build again")
         return {f"blob:{digest}": digest for digest in wanted}
 
+    def run(self, step: Step) -> Digest:
+        """The result of one step."""
+        return self._scheduler.run(step)
+
     def build(self) -> Artefacts:
-        """The plan's artefact."""
+        """The plan's artefact. Raises errors of kind `bad-rules` before it makes anything."""
+        if self.plan.rules is not None:
+            check(self, self.plan.rules, Toolbox(self._scheduler, self._settings))
         module, _, function = self.plan.artefact.plan.partition(":")
         steps_of: Callable[[Builder], FileSteps] = getattr(importlib.import_module(module), function)
         files = steps_of(self)

@@ -22,11 +22,13 @@ from micros.modules.users.accounts import Accounts, login_shells
 from micros.modules.virtualisation.virtualisation import Virtualisation
 from micros.plan.files import authorities, declared_files
 from micros.plan.modules import module_places
+from micros.plan.rules import rules_of
 
 if TYPE_CHECKING:
     from micros.base.digest import Digest
     from micros.base.errors import Note
     from micros.lang import Config, Evaluation, View
+    from micros.plan.rules import Rules
 
 CMDLINE_LIMIT_BYTES = 2048
 """COMMAND_LINE_SIZE of x86, with the NUL at its end; arm has 1024 and more of our boards 2048."""
@@ -71,6 +73,8 @@ class SystemPlan:
     initrd_level: int
     root_compression: str
     root_level: int
+    rules: Rules | None
+    """Rules of the packet filter that are checked before anything is built."""
     artefact: Artefact
     """What is built: one attribute of `system.build`."""
     memory_mib: int
@@ -127,6 +131,7 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
         initrd_level=initrd.level,
         root_compression=config[Root].compression,
         root_level=config[Root].level,
+        rules=rules_of(config),
         artefact=_artefact(config, target),
         memory_mib=guest.memory_size,
         cores=guest.cores,

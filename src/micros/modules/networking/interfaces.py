@@ -7,13 +7,12 @@ them, and hot-plug the one of a card that came late. Links that are made, such a
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from micros.lang import REQUIRED, Config, Lines, Module, Record, check, defines, lazy, option
-from micros.lang.annotations import type_of
-from micros.lang.containers import CoercedTo, ListOf
-from micros.lang.types import Scalar
+from micros.base.errors import Kind, error
+from micros.lang import REQUIRED, Complaint, Config, Lines, Module, Record, check, defines, lazy, option
+from micros.lang.annotations import Converted
 from micros.modules.boot.kernel import Boot
 from micros.modules.networking.addresses import IPV4, IPV4_NETWORK, IPV6, IPV6_NETWORK, bad_names
 from micros.modules.order import cycle_in, in_order
@@ -93,25 +92,22 @@ class Link(Record):
 
     make: Lines = option(default=REQUIRED, doc="Shell code that makes it where it is not there.")
     needs: list[str] = option(default=[], doc="Interfaces that must be there before.")
+    declared_by: str = option(default=REQUIRED, doc="Path of the option that asks for it.")
 
 
-def _by_name(records: list[dict[str, Any]]) -> dict[str, Any]:
+def _by_name(records: list[Any]) -> dict[str, Any]:
     """The list form: records that have their names inside."""
+    for record in records:
+        if not (isinstance(record, Mapping) and isinstance(record.get("name"), str)):
+            hint = 'write networking.interfaces = [{ name = "eth0", dhcp = true }], or networking.interfaces.eth0.dhcp = true'
+            raise error(Kind.WRONG_TYPE, "an interface in the list `networking.interfaces` has no `name`", hint=hint)
     return {record["name"]: record for record in records}
-
-
-def _has_name(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("name"), str)
-
-
-_NAMED = Scalar("namedRecord", "record with a `name`", _has_name)
-_INTERFACES = CoercedTo(ListOf(_NAMED), _by_name, type_of(dict[str, Interface]))
 
 
 class Interfaces(Module, at="networking"):
     """What is connected."""
 
-    interfaces: Annotated[dict[str, Interface], _INTERFACES] = option(
+    interfaces: Annotated[dict[str, Interface], Converted(list[Any], _by_name)] = option(
         default={}, doc="Interfaces by the kernel's name; in data also a list of records with `name`."
     )
     links: dict[str, Link] = option(default={}, doc="Interfaces that modules make.", internal=True)
@@ -146,39 +142,44 @@ class Interfaces(Module, at="networking"):
         return bad_names("networking.interfaces", list(self.interfaces))
 
     @check
-    def names_are_keys(self, config: Config) -> str | None:
+    def names_are_keys(self, config: Config) -> list[Complaint]:
         """An entry of a mapping has no other name than its key."""
-        bad = [name for name, entry in self.interfaces.items() if entry.name not in ("", name)]
-        return f"networking.interfaces.{bad[0]}.name: the key is the name" if bad else None
+        paths = [f"networking.interfaces.{name}.name" for name, entry in self.interfaces.items() if entry.name not in ("", name)]
+        return [Complaint(f"{path} is not its key, which is the name", (path,)) for path in paths]
 
     @check
-    def addresses_fit(self, config: Config) -> str | None:
+    def addresses_fit(self, config: Config) -> list[Complaint]:
         """Gateways can be reached, no address is there twice, none has two sources."""
-        problems = []
+        found = []
         owners: dict[str, str] = {}
         for name, entry in self.interfaces.items():
             path = f"networking.interfaces.{name}"
             if entry.dhcp and entry.ipv4.address is not None:
-                problems.append(f"{path} has both dhcp and ipv4.address: an interface has its IPv4 address from one of them")
+                paths = (f"{path}.dhcp", f"{path}.ipv4.address")
+                found.append(Complaint(f"{path} has both dhcp and ipv4.address", paths, "leave one of them out"))
             for family, own in (("ipv4", entry.ipv4), ("ipv6", entry.ipv6)):
-                problems += _bad_gateway(f"{path}.{family}", own)
+                found += _bad_gateway(f"{path}.{family}", own)
                 if own.address is not None:
                     plain = str(ipaddress.ip_interface(own.address).ip)
-                    other = owners.setdefault(plain, name)
-                    if other != name:
-                        problems.append(f"networking.interfaces.{other} and {name} both have the address {plain}")
-        return "; ".join(problems) or None
+                    here = f"{path}.{family}.address"
+                    other = owners.setdefault(plain, here)
+                    if other != here:
+                        found.append(Complaint(f"{other} and {here} are the same address {plain}", (other, here)))
+        return found
 
     @check
-    def parents_are_known(self, config: Config) -> str | None:
+    def parents_are_known(self, config: Config) -> list[Complaint]:
         """What a link is made from is declared."""
-        missing = [
-            f"{name} is made from {other}, which is not declared; networking.interfaces.{other} = {{}} declares it"
+        return [
+            Complaint(
+                f"{name} is made from {other}, which is not declared",
+                (link.declared_by,),
+                f"networking.interfaces.{other} = {{}} declares it",
+            )
             for name, link in self.links.items()
             for other in link.needs
             if other not in self.interfaces
         ]
-        return "; ".join(missing) or None
 
     @check
     def links_have_no_cycle(self, config: Config) -> str | None:
@@ -192,15 +193,16 @@ def _enabled(interfaces: Interfaces) -> Iterator[tuple[str, Interface]]:
     yield from ((name, entry) for name, entry in interfaces.interfaces.items() if entry.enable)
 
 
-def _bad_gateway(path: str, own: Ipv4 | Ipv6) -> list[str]:
+def _bad_gateway(path: str, own: Ipv4 | Ipv6) -> list[Complaint]:
     if own.gateway is None:
         return []
     if own.address is None:
-        return [f"{path}.gateway needs {path}.address"]
+        return [Complaint(f"{path}.gateway needs {path}.address", (f"{path}.gateway",))]
     network, gateway = ipaddress.ip_interface(own.address).network, ipaddress.ip_address(own.gateway)
     if gateway in network or (gateway.version == 6 and gateway.is_link_local):
         return []
-    return [f"{path}.gateway {gateway} is not in {network}, so it cannot be reached"]
+    text = f"{path}.gateway {gateway} is not in {network}, so it cannot be reached"
+    return [Complaint(text, (f"{path}.gateway", f"{path}.address"))]
 
 
 def _settings(name: str, entry: Interface) -> Iterator[str]:
