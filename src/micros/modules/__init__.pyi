@@ -4,13 +4,17 @@ from micros.modules.activation import Activation as Activation
 from micros.modules.activation import ActivationScript as ActivationScript
 from micros.modules.assertions import Assertion as Assertion
 from micros.modules.assertions import Assertions as Assertions
+from micros.modules.boot.busybox import BusyboxInit as BusyboxInit
+from micros.modules.boot.finit import Finit as Finit
 from micros.modules.boot.init import Backend as Backend
 from micros.modules.boot.init import Init as Init
 from micros.modules.boot.initrd import Initrd as Initrd
 from micros.modules.boot.kernel import Boot as Boot
 from micros.modules.boot.mounts import Mounts as Mounts
+from micros.modules.boot.openrc import OpenRc as OpenRc
 from micros.modules.boot.runit import Runit as Runit
 from micros.modules.boot.runit import Stage as Stage
+from micros.modules.boot.s6 import S6 as S6
 from micros.modules.environment import Environment as Environment
 from micros.modules.environment import EtcFile as EtcFile
 from micros.modules.images.dist import Dist as Dist

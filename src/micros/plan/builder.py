@@ -67,7 +67,8 @@ class Builder:
             return self._closures[group]
         key = self.machine.debian + (f":{group}" if group else "")
         kept = () if group else self.plan.kept
-        universe = Universe(self._scheduler, self.machine, self._pins.get(key), self._settings, kept=kept)
+        parts = {} if group else self.plan.parts
+        universe = Universe(self._scheduler, self.machine, self._pins.get(key), self._settings, kept=kept, parts=parts)
         if update:
             universe.update()
         found = universe.closure(names, install=self.plan.install if not group else "slim")

@@ -34,6 +34,8 @@ class SystemPlan:
     name: str
     machine: str
     packages: tuple[str, ...]
+    parts: dict[str, tuple[str, ...]]
+    """Absolute paths of the only files that are wanted of some of these packages; what those need comes along."""
     install: Literal["slim", "full"]
     shell: str
     files: dict[str, dict[str, Any]]
@@ -77,11 +79,13 @@ def plan_of(config: Config, target: str) -> SystemPlan:
     packages = {config[Environment].shell.name}
     packages |= {package.name for package in init.available_backends[init.backend].required_packages}
     packages |= {package.name for package in config[Environment].system_packages} | files.packages
+    parts = {name: tuple(sorted(p for n, p in files.parts if n == name)) for name, _ in files.parts if name not in packages}
     boot, initrd, guest = config[Boot], config[Initrd], config[Virtualisation]
     return SystemPlan(
         name=config[System].name,
         machine=machine_named(config[Platform].host).name,
-        packages=tuple(sorted(packages)),
+        packages=tuple(sorted({*packages, *parts})),
+        parts=dict(sorted(parts.items())),
         install=config[Environment].install,
         shell=config[Environment].shell.name,
         files=files.entries,
