@@ -83,7 +83,8 @@ class Builder:
         if self.plan.firmware and not group:
             settings = replace(settings, components=(*settings.components, FIRMWARE_COMPONENT))
         kept = () if group else self.plan.kept
-        universe = Universe(self._scheduler, self.machine, self._pins.get(key), settings, kept=kept)
+        parts = {} if group else self.plan.parts
+        universe = Universe(self._scheduler, self.machine, self._pins.get(key), settings, kept=kept, parts=parts)
         if update:
             universe.update()
         found = universe.closure(names, install=self.plan.install if not group else "slim")
