@@ -72,6 +72,7 @@ class Kind(StrEnum):
     DOES_NOT_FIT = "does-not-fit"
     BAD_RULES = "bad-rules"
     UNKNOWN_MACHINE = "unknown-machine"
+    UNKNOWN_MODULE = "unknown-module"
     # running
     QEMU = "qemu"
     TIMEOUT = "timeout"

@@ -46,7 +46,7 @@ class Toolbox:
             write_durably(self._lock, lock_text(pins).encode(), self._store.scratch)
         inputs: dict[str, Digest | Step] = dict(closure.trees)
         links = {name: {"link": f"usr/{name}"} for name in ("bin", "sbin", "lib", "lib64")}
-        return Step("micros.formats.compose:compose", inputs, {"files": links}, "tools", "tree")
+        return Step("micros.formats.compose:compose", inputs, {"files": links, "privileged": {"*": "strip"}}, "tools", "tree")
 
     def _pins(self) -> dict[str, Pins]:
         """What is pinned; nothing where the file is damaged: it is the store's own, and made anew."""

@@ -96,7 +96,7 @@ def check(build: Builder, rules: Rules, toolbox: Toolbox) -> None:
     tools = toolbox.tree(TOOLS)
     applets = Step("micros.formats.busybox:links", {"package": tools}, {"at": "usr/bin"}, "applets", "tree")
     inputs: dict[str, Digest | Step] = {"tools": tools, "applets": applets}
-    inputs |= {f"blob:{spec['blob']}": spec["blob"] for spec in files.values() if "blob" in spec}
+    inputs |= build.sources(files)
     root = Step("micros.formats.compose:compose", inputs, {"files": files, "below": ["applets"]}, "rules", "tree")
     argv = {"argv": ["sh", "/check"], "capabilities": ["CAP_NET_ADMIN"]}
     try:
