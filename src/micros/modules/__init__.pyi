@@ -10,6 +10,7 @@ from micros.modules.boot.initrd import Initrd as Initrd
 from micros.modules.boot.kernel import Boot as Boot
 from micros.modules.boot.mounts import Mounts as Mounts
 from micros.modules.boot.runit import Runit as Runit
+from micros.modules.boot.runit import Stage as Stage
 from micros.modules.environment import Environment as Environment
 from micros.modules.environment import EtcFile as EtcFile
 from micros.modules.images.dist import Dist as Dist
@@ -33,6 +34,7 @@ from micros.modules.security.pki import Pki as Pki
 from micros.modules.security.wrappers import Wrapper as Wrapper
 from micros.modules.security.wrappers import Wrappers as Wrappers
 from micros.modules.services.getty import Getty as Getty
+from micros.modules.services.services import Log as Log
 from micros.modules.services.services import Micros as Micros
 from micros.modules.services.services import Service as Service
 from micros.modules.shells import Shells as Shells
