@@ -17,12 +17,17 @@ from micros.modules.images.dist import Dist as Dist
 from micros.modules.networking.bridges import Bridge as Bridge
 from micros.modules.networking.bridges import Bridges as Bridges
 from micros.modules.networking.dhcp import Dhcp as Dhcp
+from micros.modules.networking.firewall import Firewall as Firewall
+from micros.modules.networking.firewall import OpenPorts as OpenPorts
+from micros.modules.networking.firewall import PortRange as PortRange
 from micros.modules.networking.interfaces import Interface as Interface
 from micros.modules.networking.interfaces import Interfaces as Interfaces
 from micros.modules.networking.interfaces import Ipv4 as Ipv4
 from micros.modules.networking.interfaces import Ipv6 as Ipv6
 from micros.modules.networking.interfaces import Link as Link
 from micros.modules.networking.networking import Networking as Networking
+from micros.modules.networking.nftables import Nftables as Nftables
+from micros.modules.networking.nftables import Table as Table
 from micros.modules.networking.simple_static_ip import SimpleStaticIp as SimpleStaticIp
 from micros.modules.networking.sockets import Sockets as Sockets
 from micros.modules.networking.vlans import Vlan as Vlan
