@@ -13,6 +13,7 @@ from micros.modules.boot.kernel import Boot
 from micros.modules.environment import Environment
 from micros.modules.security.wrappers import Wrappers
 from micros.modules.services.getty import Getty
+from micros.modules.services.mdevd import Mdevd
 from micros.modules.storage.root import Root
 from micros.modules.system import Artefact, Platform, System
 from micros.modules.users.accounts import Accounts, login_shells
@@ -91,7 +92,7 @@ def plan_of(config: Config, target: str) -> SystemPlan:
         kept=tuple(config[Environment].kept_files),
         certificates=authorities(config),
         kernel=boot.kernel.name,
-        kernel_modules=tuple(boot.kernel_modules),
+        kernel_modules=(*boot.kernel_modules, *(config[Mdevd].kernel_modules if config[Mdevd].enable else ())),
         cmdline=_cmdline(boot.kernel_params),
         initrd_shell=initrd.shell.name,
         initrd_modules=tuple(initrd.kernel_modules),
