@@ -71,7 +71,7 @@ class MicrosSystem:
         from micros.plan.described import plan_of
 
         self.evaluation.check()
-        return plan_of(self.config, target)
+        return plan_of(self.evaluation, target)
 
 
 def system(*modules: Any) -> MicrosSystem:

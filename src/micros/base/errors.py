@@ -71,6 +71,7 @@ class Kind(StrEnum):
     STEP_FAILED = "step-failed"
     DOES_NOT_FIT = "does-not-fit"
     UNKNOWN_MACHINE = "unknown-machine"
+    UNKNOWN_MODULE = "unknown-module"
     # running
     QEMU = "qemu"
     TIMEOUT = "timeout"

@@ -79,7 +79,7 @@ class Result:
             if step.seconds is not None
         ]
         outcome = "failed" if self.problem else "passed"
-        found = {"test": self.name, "outcome": outcome, "seconds": round(self.seconds, 3), "steps": steps}
+        found: dict[str, object] = {"test": self.name, "outcome": outcome, "seconds": round(self.seconds, 3), "steps": steps}
         return found | ({"errors": problem_records(self.problem)} if self.problem else {})
 
     def __str__(self) -> str:

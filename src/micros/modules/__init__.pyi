@@ -4,15 +4,19 @@ from micros.modules.activation import Activation as Activation
 from micros.modules.activation import ActivationScript as ActivationScript
 from micros.modules.assertions import Assertion as Assertion
 from micros.modules.assertions import Assertions as Assertions
+from micros.modules.boot.container import Container as Container
 from micros.modules.boot.init import Backend as Backend
 from micros.modules.boot.init import Init as Init
 from micros.modules.boot.initrd import Initrd as Initrd
 from micros.modules.boot.kernel import Boot as Boot
 from micros.modules.boot.mounts import Mounts as Mounts
+from micros.modules.boot.mounts import SpecialFileSystem as SpecialFileSystem
 from micros.modules.boot.runit import Runit as Runit
 from micros.modules.boot.runit import Stage as Stage
+from micros.modules.boot.sysctl import Sysctl as Sysctl
 from micros.modules.environment import Environment as Environment
 from micros.modules.environment import EtcFile as EtcFile
+from micros.modules.hardware.firmware import Hardware as Hardware
 from micros.modules.images.dist import Dist as Dist
 from micros.modules.networking.bridges import Bridge as Bridge
 from micros.modules.networking.bridges import Bridges as Bridges
@@ -63,7 +67,14 @@ from micros.modules.services.sshd import HostKey as HostKey
 from micros.modules.services.sshd import Sshd as Sshd
 from micros.modules.services.sshd import SshdSettings as SshdSettings
 from micros.modules.shells import Shells as Shells
+from micros.modules.storage.data import Data as Data
+from micros.modules.storage.file_systems import FileSystem as FileSystem
+from micros.modules.storage.file_systems import FileSystems as FileSystems
+from micros.modules.storage.file_systems import SwapDevice as SwapDevice
+from micros.modules.storage.mounting import Mounting as Mounting
 from micros.modules.storage.root import Root as Root
+from micros.modules.storage.tools import FsPackages as FsPackages
+from micros.modules.storage.tools import SupportedFilesystems as SupportedFilesystems
 from micros.modules.system import FileSpec as FileSpec
 from micros.modules.system import Platform as Platform
 from micros.modules.system import System as System
@@ -72,6 +83,7 @@ from micros.modules.users.accounts import Group as Group
 from micros.modules.users.accounts import User as User
 from micros.modules.users.checks import AccountChecks as AccountChecks
 from micros.modules.users.homes import Homes as Homes
+from micros.modules.virtualisation.virtualisation import Disk as Disk
 from micros.modules.virtualisation.virtualisation import Forward as Forward
 from micros.modules.virtualisation.virtualisation import Virtualisation as Virtualisation
 

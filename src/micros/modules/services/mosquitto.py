@@ -79,16 +79,11 @@ class Mosquitto(Module, at="services.mosquitto"):
 
     @defines(Micros.services["mosquitto"], when=enable)
     def service(self, config: Config) -> Service:
-        """The broker in the foreground, as nobody else from the start."""
+        """The broker in the foreground; it binds its ports, reads its files and becomes `mosquitto`."""
         return Service(
             setup_script=setup_script(self),
             start_script=f"exec {self.package}/usr/sbin/mosquitto -c /etc/mosquitto/mosquitto.conf",
-            user="mosquitto",
-            group="mosquitto",
-            runtime_directories=["mosquitto"],
-            state_directories=["mosquitto"],
             no_new_privileges=True,
-            capabilities=["net_bind_service"] if any(one.port < 1024 for one in self.listeners) else [],
             ready_script=listening(*self.ports()),
         )
 
@@ -138,7 +133,7 @@ class Mosquitto(Module, at="services.mosquitto"):
 
 def mosquitto_conf(mosquitto: Mosquitto) -> str:
     """mosquitto.conf(5): what is for all, then each listener with its own."""
-    lines = ["per_listener_settings true", "log_dest stderr", "log_timestamp false"]
+    lines = ["user mosquitto", "per_listener_settings true", "log_dest stderr", "log_timestamp false"]
     lines += [f"log_type {kind}" for kind in mosquitto.log_types]
     if mosquitto.persistence:
         lines += ["persistence true", "persistence_location /var/lib/mosquitto/"]
@@ -154,7 +149,7 @@ def mosquitto_conf(mosquitto: Mosquitto) -> str:
 
 def setup_script(mosquitto: Mosquitto) -> str:
     """Shell code that puts the hashes together: those of the image, and those in files of the running system."""
-    lines = ["umask 077"]
+    lines = ["install -d -o mosquitto -g mosquitto -m 0750 /run/mosquitto /var/lib/mosquitto", "umask 077"]
     for number, listener in enumerate(mosquitto.listeners):
         target = f"/run/mosquitto/passwords-{number}"
         lines.append(f"cat /etc/mosquitto/passwords-{number} >{target}")
