@@ -102,6 +102,11 @@ class Builder:
         """What files of the packages ask for and no package gives, for people."""
         return sorted({str(need) for closure in self._closures.values() for need in closure.unmet})
 
+    @property
+    def time(self) -> int:
+        """When the pinned archive was released, in seconds since 1970: the system is not older."""
+        return max((record["date"] for pins in self._pins.values() for record in pins.releases.values()), default=0)
+
     def versions(self) -> dict[str, str]:
         """The pinned version of every package, by group and name."""
         return {f"{name} ({key})": offer.version for key, pins in self._pins.items() for name, offer in pins.packages.items()}

@@ -15,6 +15,7 @@ from micros.modules.environment import Environment
 from micros.modules.hardware.firmware import Hardware
 from micros.modules.security.wrappers import Wrappers
 from micros.modules.services.getty import Getty
+from micros.modules.services.mdevd import Mdevd
 from micros.modules.storage.root import Root
 from micros.modules.storage.tools import FsPackages
 from micros.modules.system import Artefact, Platform, System
@@ -106,7 +107,8 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
     initrd_files = declared_files(config, initrd.files if initrd.enable else {})
     own = not config[Container].is_container
     firmware = [package.name for package in config[Hardware].firmware] if own else []
-    kernel_modules = boot.kernel_modules if own else []
+    plugged = config[Mdevd].kernel_modules if config[Mdevd].enable else []
+    kernel_modules = [*boot.kernel_modules, *plugged] if own else []
     initrd_modules = [*initrd.kernel_modules, *initrd.available_kernel_modules] if own else []
     return SystemPlan(
         name=config[System].name,
