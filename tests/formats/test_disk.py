@@ -67,7 +67,7 @@ def test_gpt_of_small_sectors(sgdisk: str, sfdisk: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("sector", [512, 4096])
 def test_tables_say_where_contents_are(sfdisk: str, tmp_path: Path, table: str, sector: int) -> None:
     data = disk(tmp_path / "one", CONTENTS, table=table, sector_bytes=sector, identity="root")
-    command = [sfdisk, "--sector-size", str(sector), "--json", tmp_path / "one/disk"]
+    command: list[str | Path] = [sfdisk, "--sector-size", str(sector), "--json", tmp_path / "one/disk"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert not done.stderr
     found = json.loads(done.stdout)["partitiontable"]
@@ -114,7 +114,7 @@ def test_any_partitions_are_found_again(
     path = tmp_path_factory.mktemp("disks") / "one"
     contents = {f"part {number}": noise(size, number) for number, size in enumerate(sizes)}
     data = disk(path, contents, sector_bytes=sector)
-    command = [sfdisk, "--sector-size", str(sector), "--json", path / "disk"]
+    command: list[str | Path] = [sfdisk, "--sector-size", str(sector), "--json", path / "disk"]
     found = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["partitiontable"]["partitions"]
     assert [entry["name"] for entry in found] == list(contents)
     for entry, content in zip(found, contents.values(), strict=True):
