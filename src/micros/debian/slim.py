@@ -72,9 +72,12 @@ def runtime_table() -> dict[str, Any]:
 
 def kept(name: str, tree: Tree) -> Tree:
     """The part of a package's tree that a slim image keeps; directories that become empty go too."""
-    drops = [glob for key, globs in runtime_table()["drops"].items() if fnmatch.fnmatchcase(name, key) for glob in globs]
+    drops = _globs("drops", name)
+    keeps = _globs("keeps", name)
 
     def keep(path: str, entry: Entry) -> bool:
+        if any(fnmatch.fnmatchcase(path, glob) for glob in keeps):
+            return True
         return (
             isinstance(entry, File | Symlink)
             and not path.startswith(_LEFT_OUT)
@@ -84,6 +87,11 @@ def kept(name: str, tree: Tree) -> Tree:
         )
 
     return tree.only(keep)
+
+
+def _globs(table: str, name: str) -> list[str]:
+    """The globs of one table of runtime.toml that are meant for a package."""
+    return [glob for key, globs in runtime_table()[table].items() if fnmatch.fnmatchcase(name, key) for glob in globs]
 
 
 def slim(job: Job) -> Digest:
@@ -149,8 +157,7 @@ def canonical_program(path: str) -> str:
 
 def brought(name: str) -> list[str]:
     """Globs of dependencies that a package brings at run time."""
-    table = runtime_table()["brings"]
-    return [glob for key, globs in table.items() if fnmatch.fnmatchcase(name, key) for glob in globs]
+    return _globs("brings", name)
 
 
 def likely_package(program: str) -> str:
