@@ -30,10 +30,14 @@ if TYPE_CHECKING:
 
 
 class MicrosSystem:
-    """A described system: evaluated when it is read, built when asked."""
+    """A described system: evaluated when it is read, built when asked.
 
-    def __init__(self, modules: Sequence[Any]) -> None:
+    `file` is the file that describes it, beside which its lock lies; None where no file does.
+    """
+
+    def __init__(self, modules: Sequence[Any], file: Path | None = None) -> None:
         self._modules = tuple(modules)
+        self.file = file
 
     @cached_property
     def evaluation(self) -> Evaluation:
@@ -60,26 +64,32 @@ class MicrosSystem:
 
     def extend(self, *modules: Any) -> MicrosSystem:
         """A system with more modules; this one stays as it is."""
-        return MicrosSystem([*self._modules, *modules])
+        return MicrosSystem([*self._modules, *modules], self.file)
 
     def plan(self, target: str = "dist") -> SystemPlan:
         """What a build of `system.build.<target>` needs, once everything is checked. Raises one error with every problem."""
         from micros.plan.described import plan_of
 
         self.evaluation.check()
-        return plan_of(self.config, target)
+        return plan_of(self.evaluation, target)
 
 
 def system(*modules: Any) -> MicrosSystem:
     """A system of these modules: calls of module classes, classes, mappings, paths of TOML and JSON files."""
-    return MicrosSystem([as_root(module) for module in modules])
+    return MicrosSystem([as_root(module) for module in modules], _callers_file())
 
 
 def micros_system(*, modules: Sequence[Any], specialArgs: Mapping[str, Any] | None = None) -> MicrosSystem:  # noqa: N803
     """A system in NixOS spelling (`lib.microsSystem`): a list of modules as data. Special arguments have no meaning here."""
     if specialArgs:
         raise error(Kind.USAGE, "micros_system takes no specialArgs: a Python module closes over what it needs")
-    return MicrosSystem([as_root(module) for module in modules])
+    return MicrosSystem([as_root(module) for module in modules], _callers_file())
+
+
+def _callers_file() -> Path | None:
+    """The file that calls the function that asks."""
+    file = Path(sys._getframe(2).f_code.co_filename)
+    return file if file.exists() else None
 
 
 def load(target: str, extra: Sequence[Any] = ()) -> tuple[MicrosSystem, Path]:
@@ -95,10 +105,10 @@ def load(target: str, extra: Sequence[Any] = ()) -> tuple[MicrosSystem, Path]:
     if path.suffix in (".toml", ".json"):
         if name:
             raise error(Kind.BAD_FILE, f"{file} is one system without a name", hint=f"leave out `:{name}`")
-        return MicrosSystem([path, *extra]), path
+        return MicrosSystem([path, *extra], path), path
     if path.suffix in (".yaml", ".yml", ".nix"):
         raise error(Kind.BAD_FILE, f"{file} is none of the languages of a system", hint="write it in Python, TOML or JSON")
-    found = {key: value for key, value in vars(_executed(path)).items() if isinstance(value, MicrosSystem)}
+    found = systems_of(executed(path))
     distinct = {id(value): value for value in found.values()}
     if name and name in found:
         return found[name].extend(*extra), path
@@ -110,6 +120,11 @@ def load(target: str, extra: Sequence[Any] = ()) -> tuple[MicrosSystem, Path]:
         raise error(Kind.BAD_FILE, what, notes=[f"systems: {listing}"], hint=f"name one: {file}:NAME; a file makes one with "
                     "`name = system(...)`")  # fmt: skip
     return next(iter(distinct.values())).extend(*extra), path
+
+
+def systems_of(module: ModuleType) -> dict[str, MicrosSystem]:
+    """The systems of a user's file, by name."""
+    return {key: value for key, value in vars(module).items() if isinstance(value, MicrosSystem)}
 
 
 class _FreshLoader(importlib.machinery.SourceFileLoader):
@@ -159,7 +174,7 @@ def _failure(problem: BaseException, path: Path) -> Problem:
     return Problem(Kind.BAD_FILE, f"`micros.modules` has no `{missing[1]}`", notes, hint)
 
 
-def _executed(path: Path) -> ModuleType:
+def executed(path: Path) -> ModuleType:
     """A user's Python file, run. What it raises becomes an error with the place in the user's file."""
     read_text(path)  # for its limit, and for what no file of any kind may hold
     name = "micros_user_" + "".join(char if char.isalnum() else "_" for char in path.stem)

@@ -26,19 +26,20 @@ def test_json_is_a_list_of_records(micros: Command) -> None:
     done = micros("options", "--json")
     assert done.status == 0, done.err
     found = {record["name"]: record for record in json.loads(done.out)}
-    uid = found["users.<name>.uid"]
-    assert uid["type"] == "int, 0 to 4294967294"
-    assert uid["default"] is None
-    assert uid["description"]
+    port = found["virtualisation.forward_ports.*.host_port"]
+    assert port["type"] == "int, 0 to 65535"
+    assert port["default"] is None
+    assert port["description"]
+    assert found["users.<name>.uid"]["default"] == "made from the name"
     assert found["virtualisation.forward_ports.*.proto"]["default"] == '"tcp"'
     assert found["environment.shell"]["default"].startswith("pkgs.")
     assert found["platform.host"]["aliases"] == ["nixpkgs.hostPlatform.system"]
-    assert "system.files" not in found
-    assert "system.files.<name>.text" not in found
+    assert "networking.sockets" not in found
+    assert "system.files.<name>.copied" not in found
     assert str(ROOT) not in done.out
-    (place,) = uid["declared"]
+    (place,) = port["declared"]
     file, _, line = place.rpartition(":")
-    assert "uid" in (ROOT / "src" / file).read_text().splitlines()[int(line) - 1]
+    assert "host_port" in (ROOT / "src" / file).read_text().splitlines()[int(line) - 1]
 
 
 @pytest.mark.parametrize(

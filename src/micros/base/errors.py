@@ -62,6 +62,8 @@ class Kind(StrEnum):
     # trees, store, images
     CLASH = "clash"
     BAD_TREE = "bad-tree"
+    PRIVILEGED = "privileged"
+    MISSING_FILE = "missing-file"
     NO_SPACE = "no-space"
     STORE = "store"
     DAMAGED = "damaged"
@@ -69,11 +71,14 @@ class Kind(StrEnum):
     STEP_FAILED = "step-failed"
     DOES_NOT_FIT = "does-not-fit"
     UNKNOWN_MACHINE = "unknown-machine"
+    UNKNOWN_MODULE = "unknown-module"
     # running
     QEMU = "qemu"
     TIMEOUT = "timeout"
     BOOT_FAILED = "boot-failed"
     EARLY_PANIC = "early-panic"
+    COMMAND_FAILED = "command-failed"
+    TEST_FAILED = "test-failed"
 
 
 LONGEST_LINE = 160

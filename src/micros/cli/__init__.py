@@ -136,19 +136,24 @@ def common(parser: argparse.ArgumentParser) -> None:
 def _report(problem: MicrosError, *, as_json: bool) -> None:
     """Errors for people on standard error; as JSON on standard output too, with kinds and places."""
     if as_json:
-        records = [
-            {
-                "kind": item.kind,
-                "message": item.message,
-                "places": [{"file": relative(where.file), "line": where.line} for where in item.places],
-                "notes": [str(note) for note in item.notes],
-                "hint": item.hint,
-            }
-            for item in problem.problems
-        ]
+        records = problem_records(problem)
         print(json.dumps({"errors": records}))
     for item in problem.problems:
         _say(f"error: {item}", as_json=as_json)
+
+
+def problem_records(problem: MicrosError) -> list[dict[str, object]]:
+    """Every problem of an error, for a program."""
+    return [
+        {
+            "kind": item.kind,
+            "message": item.message,
+            "places": [{"file": relative(where.file), "line": where.line} for where in item.places],
+            "notes": [str(note) for note in item.notes],
+            "hint": item.hint,
+        }
+        for item in problem.problems
+    ]
 
 
 def _say(text: str, *, as_json: bool) -> None:

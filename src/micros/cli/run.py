@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import math
-import os
-import shutil
 import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from micros import launch
 from micros.base.errors import Kind, MicrosError
 from micros.cli.build import built, summary
 from micros.cli.loading import builder
 from micros.cli.session import not_negative, session
-from micros.debian.tools import Toolbox
 from micros.run import terminal
-from micros.run.qemu import Emulator, Guest
 from micros.run.vm import Vm
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
+    from pathlib import Path
 
     from micros.cli.session import Session
-    from micros.plan.builder import Artefacts, Builder
+    from micros.run.qemu import Emulator, Guest
 
-LONGEST_DIRECTORY = 80
-"""A socket's whole path has at most 107 bytes (unix(7))."""
 _BOOT = "boot"
 """The phase from QEMU's start until the system is up."""
 
@@ -52,20 +46,15 @@ def run(arguments: argparse.Namespace) -> int:
         plan = builder(current, arguments, extra)
         artefacts = built(current, plan)
         summary(current, artefacts)
-        guest = _guest(current, plan, artefacts)
-        with tempfile.TemporaryDirectory(prefix="micros-", dir=_place_of_socket()) as name:
-            emulator = _emulator(current, guest, Path(name))
+        with launch.directory_for_sockets() as directory:
+            guest = launch.guest_of(plan, artefacts, directory)
+            emulator = _emulator(current, guest, directory)
             ready = plan.plan.ready_text.encode()
             if arguments.command is not None:
                 return _repeated(current, lambda: _command(guest, emulator, arguments))
             if terminal.is_terminal():
                 return _interactive(current, guest, emulator, ready)
             return _repeated(current, lambda: _to_prompt(current, guest, emulator, ready, arguments.timeout))
-
-
-def _place_of_socket() -> str | None:
-    """Where the agent's socket is made: the user's temporary directory, unless a socket's path would be too long there."""
-    return None if len(os.fsencode(tempfile.gettempdir())) < LONGEST_DIRECTORY else "/tmp"
 
 
 def _repeated(current: Session, boot: Callable[[], int]) -> int:
@@ -79,53 +68,13 @@ def _repeated(current: Session, boot: Callable[[], int]) -> int:
     return boot()
 
 
-def _guest(current: Session, plan: Builder, artefacts: Artefacts) -> Guest:
-    store, described = current.store, plan.plan
-    return Guest(
-        machine=plan.machine,
-        kernel=store.path(artefacts.files["kernel"]),
-        initrd=store.path(artefacts.files["initrd"]),
-        root=store.path(artefacts.files["root.squashfs"]),
-        cmdline=described.cmdline,
-        memory_mib=described.memory_mib,
-        cores=described.cores,
-        forwards=described.forwards,
-    )
-
-
-PACKAGES = {
-    "qemu-system-x86_64": "qemu-system-x86",
-    "qemu-system-aarch64": "qemu-system-arm",
-    "qemu-system-arm": "qemu-system-arm",
-    "qemu-system-riscv64": "qemu-system-riscv",
-}
-"""Debian's package of each emulator."""
-
-
 def _emulator(current: Session, guest: Guest, directory: Path) -> Emulator:
-    """How to start QEMU: the host's if there is one, else the archive's, isolated."""
-    program = guest.machine.qemu
-    found = shutil.which(program)
-    argv = [found] if found is not None else _brought(current, guest, directory)
-    return Emulator(tuple(argv), directory, current.store.root / "kvm-is-dead")
-
-
-def _brought(current: Session, guest: Guest, directory: Path) -> list[str]:
-    """The archive's QEMU, run isolated."""
-    program = guest.machine.qemu
-    current.say(f"this host has no {program}: bringing it from the archive")
-    toolbox = Toolbox(current.scheduler, current.settings)
+    """How to start QEMU; that it must be brought is said, and timed."""
+    if launch.is_on_host(guest.machine):
+        return launch.emulator(current.scheduler, current.settings, guest, directory)
+    current.say(f"this host has no {guest.machine.qemu}: bringing it from the archive")
     with current.phase("bring QEMU"):
-        root = toolbox.root([PACKAGES[program]])
-    sandbox = toolbox.sandbox(root)
-    return sandbox.command(
-        root,
-        [program],
-        readable=[guest.kernel, guest.initrd, guest.root],
-        writable=[directory],
-        devices=[Path("/dev/kvm")] if Path("/dev/kvm").exists() else [],
-        network=True,
-    )
+        return launch.emulator(current.scheduler, current.settings, guest, directory)
 
 
 def _interactive(current: Session, guest: Guest, emulator: Emulator, ready: bytes) -> int:

@@ -19,6 +19,8 @@ from micros.base.tree import File, Symlink, Tree
 from micros.formats import elf
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from micros.base.digest import Digest
     from micros.base.step import Job
     from micros.base.tree import Entry
@@ -70,17 +72,18 @@ def runtime_table() -> dict[str, Any]:
     return tomllib.loads(Path(__file__).with_name("runtime.toml").read_text())
 
 
-def kept(name: str, tree: Tree) -> Tree:
-    """The part of a package's tree that a slim image keeps; directories that become empty go too."""
+def kept(name: str, tree: Tree, wanted: Sequence[str] = ()) -> Tree:
+    """The part of a package's tree that a slim image keeps, and what the globs want; directories that become empty go too."""
     drops = _globs("drops", name)
-    keeps = _globs("keeps", name)
+    keeps = [*wanted, *_globs("keeps", name)]
 
     def keep(path: str, entry: Entry) -> bool:
-        if any(fnmatch.fnmatchcase(path, glob) for glob in keeps):
+        if not isinstance(entry, File | Symlink):
+            return False
+        if any(fnmatch.fnmatchcase(path, glob) for glob in keeps) and not path.startswith("DEBIAN/"):
             return True
         return (
-            isinstance(entry, File | Symlink)
-            and not path.startswith(_LEFT_OUT)
+            not path.startswith(_LEFT_OUT)
             and not path.endswith(_LEFT_OUT_ENDS)
             and not any(part in path for part in _LEFT_OUT_PARTS)
             and not any(fnmatch.fnmatchcase(path, glob) for glob in drops)
@@ -95,8 +98,8 @@ def _globs(table: str, name: str) -> list[str]:
 
 
 def slim(job: Job) -> Digest:
-    """Step program: the kept part of the tree `package`; parameter `name`."""
-    return job.put_tree(kept(job.parameters["name"], job.tree(job.inputs["package"])))
+    """Step program: the kept part of the tree `package`; parameters `name`, and `keep`, globs of what stays besides."""
+    return job.put_tree(kept(job.parameters["name"], job.tree(job.inputs["package"]), job.parameters.get("keep", ())))
 
 
 def whole(job: Job) -> Digest:

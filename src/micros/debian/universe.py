@@ -67,9 +67,21 @@ class Settings:
 
 
 class Universe:
-    """One architecture's packages. `pins` are those of the lock file, if there is one; `lock` what it should be now."""
+    """One architecture's packages. `pins` are those of the lock file, if there is one; `lock` what it should be now.
 
-    def __init__(self, scheduler: Scheduler, machine: Machine, pins: Pins | None = None, settings: Settings | None = None):
+    `kept` are globs of paths that slimming leaves in.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        machine: Machine,
+        pins: Pins | None = None,
+        settings: Settings | None = None,
+        *,
+        kept: Sequence[str] = (),
+    ) -> None:
+        self._kept = list(kept)
         self.machine = machine
         self.settings = settings or Settings()
         self.lock = pins or Pins()
@@ -152,7 +164,10 @@ class Universe:
 
     def _step(self, program: str, offer: Offer) -> Step:
         inputs = {"package": self.unpacked(offer)}
-        return Step(f"micros.debian.slim:{program}", inputs, {"name": offer.name}, f"slim {offer.name}", "tree")
+        parameters: dict[str, Any] = {"name": offer.name}
+        if self._kept and program == "slim":
+            parameters["keep"] = self._kept
+        return Step(f"micros.debian.slim:{program}", inputs, parameters, f"slim {offer.name}", "tree")
 
     def _load(self, offers: Sequence[Offer]) -> list[tuple[Offer, Digest, dict[str, Any]]]:
         """Fetch, unpack and slim some packages: each with its slim tree and summary."""

@@ -15,9 +15,13 @@ BUNDLE = "etc/ssl/certs/ca-certificates.crt"
 
 
 def bundle(job: Job) -> Digest:
-    """Step program: a tree with the bundle of every certificate in the tree `package` (Debian's ca-certificates)."""
-    tree = job.tree(job.inputs["package"])
-    paths = [path for path in tree if path.startswith(SOURCE) and path.endswith(".crt")]
-    parts = [job.read(entry.digest).rstrip(b"\n") + b"\n" for path in paths if isinstance(entry := tree[path], File)]
-    data = b"".join(parts)
+    """Step program: a tree with the bundle of every certificate in the tree `package` (Debian's ca-certificates; may be left
+    out) and of parameter `more`, texts in PEM."""
+    parts: list[bytes] = []
+    if "package" in job.inputs:
+        tree = job.tree(job.inputs["package"])
+        paths = [path for path in tree if path.startswith(SOURCE) and path.endswith(".crt")]
+        parts = [job.read(entry.digest) for path in paths if isinstance(entry := tree[path], File)]
+    parts += [text.encode() for text in job.parameters.get("more", [])]
+    data = b"".join(part.rstrip(b"\n") + b"\n" for part in parts)
     return job.put_tree(Tree.of([(BUNDLE, File(job.put(data), len(data)))]))

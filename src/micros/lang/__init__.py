@@ -37,7 +37,8 @@ A module is a class whose annotated fields are options; calling it is a definiti
   name (`port`). `when` is a bool option, or `lazy(lambda config: ...)`. Bodies are pure and run when the target is read;
   they return a plain value; opening a file or a socket or starting a process there is an error of kind `impure`.
   `self.x` reads own options; `config[Other].x` others'.
-* `@check` methods return None or a message: all that fail are reported together (kind `assertion`) by `Evaluation.check()`.
+* `@check` methods return None, a message, a `Complaint` (which names the options whose places it shows) or a list of them: all
+  that fail are reported together (kind `assertion`) by `Evaluation.check()`.
   `@warns` methods return None, a message or a list of them: `Evaluation.warnings`.
 * Wrappers, all `T -> T`: `force default before after order(n, x) override(n, x) when(cond, x) merge(a, b) lazy(f)`.
 * Types: bool int float str, `Literal`, `Annotated[int, Range(lo, hi)]`, `Annotated[str, Pattern("...")]`, list[T], dict[str, T],
@@ -48,10 +49,12 @@ A module is a class whose annotated fields are options; calling it is a definiti
 from __future__ import annotations
 
 from micros.lang import formats
-from micros.lang.annotations import Lines, NonEmptyStr, Pattern, Port, Range, Raw, leaf_type, string_filter
+from micros.lang.annotations import Converted, Lines, NonEmptyStr, Pattern, Port, Range, Raw, Source, leaf_type, string_filter
 from micros.lang.api import as_root, evaluate
+from micros.lang.complaints import Complaint, places_of_record
 from micros.lang.data import load_file, read_text, setting
 from micros.lang.evaluation import Config, Evaluation, OptionCell, View
+from micros.lang.finding import places_of
 from micros.lang.reading import plain
 from micros.lang.renames import alias, changed, merged, removed, renamed
 from micros.lang.surface import (
@@ -65,11 +68,13 @@ from micros.lang.surface import (
     option,
     warns,
 )
+from micros.lang.types.paths import Located, located
 from micros.lang.wrappers import after, before, default, force, lazy, merge, order, override, when
 
 __all__ = [
-    "REQUIRED", "Config", "Entry", "Evaluation", "Lines", "Module", "NonEmptyStr", "Option", "OptionCell", "Pattern",
-    "Port", "Range", "Raw", "Record", "View", "after", "alias", "as_root", "before", "changed", "check", "default",
-    "defines", "evaluate", "force", "formats", "lazy", "leaf_type", "load_file", "merge", "merged", "option", "order",
-    "override", "plain", "read_text", "removed", "renamed", "setting", "string_filter", "warns", "when",
+    "REQUIRED", "Complaint", "Config", "Converted", "Entry", "Evaluation", "Lines", "Located", "Module", "NonEmptyStr",
+    "Option", "OptionCell", "Pattern", "Port", "Range", "Raw", "Record", "Source", "View", "after", "alias", "as_root",
+    "before", "changed", "check", "default", "defines", "evaluate", "force", "formats", "lazy", "leaf_type", "load_file",
+    "located", "merge", "merged", "option", "order", "override", "places_of", "places_of_record", "plain", "read_text",
+    "removed", "renamed", "setting", "string_filter", "warns", "when",
 ]  # fmt: skip

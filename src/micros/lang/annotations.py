@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NewType, Union, get_args, get_origin
 
 from micros.base.errors import Kind, error
 from micros.lang import types as kinds
-from micros.lang.containers import Anything, AttrsOf, FunctionTo, ListOf, NullOr, RawOpen, one_of
+from micros.lang.containers import Anything, AttrsOf, CoercedTo, FunctionTo, ListOf, NullOr, RawOpen, one_of
 from micros.lang.formats import Format
 from micros.lang.records import Submodule
 from micros.lang.types import Leaf, Type
@@ -36,12 +36,26 @@ class Pattern:
         self.pattern, self.description = pattern, description
 
 
+class Converted:
+    """Another form of a value, of type `kind`, which a function turns into the annotated one.
+
+    `Annotated[Script, Converted(str, lambda text: {"text": text})]`: on the data surface a text alone will do.
+    """
+
+    __slots__ = ("function", "kind")
+
+    def __init__(self, kind: Any, function: Callable[[Any], Any]) -> None:
+        self.kind, self.function = kind, function
+
+
 Port = Annotated[int, kinds.PORT]
 """A TCP or UDP port, 0 to 65535."""
 Lines = Annotated[str, kinds.LINES]
 """Text of which several definitions are joined by newlines."""
 Raw = Annotated[Any, RawOpen()]
 """Exactly one definition, of any value, left as it is."""
+Source = Annotated[str | Path | kinds.Located, kinds.LOCATED]
+"""Text or a path, with the place that named it: its value is a `Located`."""
 NonEmptyStr = Annotated[str, kinds.NON_EMPTY_STR]
 """Text with more than white space."""
 
@@ -69,6 +83,7 @@ def leaf_type(kind: type, *, name: str = "", coerce: Callable[[Any], Any] | None
 def string_filter(function: Callable[[str], Any]) -> None:
     """What texts are passed through when they are set, such as `${pkgs.x}` becoming a marker."""
     _LEAVES[str] = Filtered(function)
+    kinds.LINES.function = function
 
 
 class Filtered(kinds.Scalar):
@@ -201,6 +216,8 @@ def _annotated(base: Any, extras: tuple[Any, ...]) -> Type:
             result = extra
         elif isinstance(extra, Format):
             result = extra.type
+        elif isinstance(extra, Converted):
+            result = CoercedTo(type_of(extra.kind), extra.function, result)
         elif isinstance(extra, Range | Pattern):
             result = _narrowed(result, extra)
         elif callable(extra):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from micros.base.errors import Kind, error
 from micros.base.where import Where
+from micros.lang.complaints import Complaint
 from micros.lang.refs import Ref, outside
 from micros.lang.values import At, Deferred, If, Loc, Order, Override
 
@@ -58,8 +60,12 @@ def defines(
     return lambda function: Body(function, target, when, priority, order)
 
 
-def check(function: Callable[[Any, Config], str | None]) -> Callable[[Any, Config], str | None]:
-    """Make a method an assertion: it returns None, or what is wrong."""
+Said = str | Complaint | Sequence[str | Complaint] | None
+"""What a check finds wrong: nothing, one thing, or several."""
+
+
+def check(function: Callable[[Any, Config], Said]) -> Callable[[Any, Config], Said]:
+    """Make a method an assertion: it returns None, or what is wrong; a `Complaint` names the options it is about."""
     return Hook(function, "check")  # type: ignore[return-value] # collected when the class is made
 
 
@@ -69,7 +75,10 @@ def warns(function: Callable[[Any, Config], Any]) -> Callable[[Any, Config], Any
 
 
 class Entry:
-    """What a record's own deferred values read: its options by attribute, `name`, and `entry[Module].x` of the system."""
+    """What a record's own deferred values read: its options by attribute, `name`, and `entry[Module].x` of the system.
+
+    A record that has an option `name` itself reads the name it has among others as `entry_name`.
+    """
 
     __slots__ = ("_entry",)
 
@@ -80,7 +89,7 @@ class Entry:
         return root_of(self._entry).config[module]
 
     def __getattr__(self, name: str) -> Any:
-        if name == "name" and name not in self._entry.root.children:
+        if name in ("name", "entry_name") and name not in self._entry.root.children:
             return self._entry.special_args["name"]
         if name.startswith("__"):
             raise AttributeError(name)

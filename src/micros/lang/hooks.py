@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from micros.base.errors import Kind, MicrosError, Note, Problem
 from micros.base.where import Where
 from micros.lang.cells import DONE
+from micros.lang.complaints import Complaint
 from micros.lang.merging import body_failed, holds
 from micros.lang.places import place
 from micros.lang.purity import is_module, pure
@@ -61,7 +62,7 @@ def all_warnings(ev: Evaluation) -> list[str]:
     found += [_deprecation(ev, node, text) for node in _nodes(ev.root) if (text := _type_deprecated(node))]
     for _, text, _ in _said(ev, "warns"):
         found.append(text)
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _nodes(node: Node) -> Iterator[Node]:
@@ -117,7 +118,10 @@ def _said(ev: Evaluation, kind: str) -> list[tuple[Any, str, Problem]]:
                 failed = body_failed(problem, (*cls.__at__, name), where).problems[0]
                 found.append((cls, failed.message, failed))
                 continue
-            for text in [said] if isinstance(said, str) else said or []:
+            for text in [said] if isinstance(said, str | Complaint) else said or []:
+                if isinstance(text, Complaint):
+                    found.append((cls, text.text, text.problem(config_of(ev))))
+                    continue
                 places = _set_places(ev, cls)
                 is_known = is_module(where.file) and places  # where MicrOS' own modules demand it helps nobody
                 notes = tuple(places) if is_known else (*places, Note(where, "demanded here"))

@@ -33,13 +33,13 @@ class Decl:
     """One declaration of an option.
 
     `redirect` makes it another name of the option at that path, where `condition` holds; `replaced_by` names the option
-    that is computed from it; `silent` options are in no listing.
+    that is computed from it; `silent` options are in no listing. `entries` are names in a mapping that lead to other options.
     """
 
     _type = "option"
 
     __slots__ = (
-        "apply", "condition", "convert", "default", "default_text", "description", "example", "internal", "read_only",
+        "apply", "condition", "convert", "default", "default_text", "description", "entries", "example", "internal", "read_only",
         "redirect", "related", "removed", "replaced_by", "silent", "type", "visible", "warn", "where",
     )  # fmt: skip
 
@@ -64,12 +64,14 @@ class Decl:
         convert: Callable[[Any], Any] | None = None,
         removed: str | None = None,
         silent: bool = False,
+        entries: Mapping[str, Loc] | None = None,
     ) -> None:
         self.type, self.where, self.default, self.default_text = type, where, default, default_text
         self.example, self.description, self.apply, self.read_only = example, description, apply, read_only
         self.internal, self.visible, self.related = internal, visible, related
         self.redirect, self.warn, self.convert, self.removed, self.silent = redirect, warn, convert, removed, silent
         self.replaced_by, self.condition = replaced_by, condition
+        self.entries = entries or {}
 
 
 class Spec:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from micros.base.errors import Kind, error
 from micros.base.where import Where
 from micros.lang.modules import UNSET, Decl
-from micros.lang.values import Loc, show_path
+from micros.lang.values import Loc, parse_path, show_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,6 +137,7 @@ def option(
     visible: bool | str = ...,
     default_text: str = ...,
     apply: Callable[[Any], Any] | None = ...,
+    entries: dict[str, str] | None = ...,
 ) -> T: ...
 @overload
 def option(
@@ -149,6 +150,7 @@ def option(
     visible: bool | str = ...,
     default_text: str = ...,
     apply: Callable[[Any], Any] | None = ...,
+    entries: dict[str, str] | None = ...,
 ) -> Any: ...
 def option(
     *,
@@ -161,11 +163,13 @@ def option(
     visible: bool | str = True,
     default_text: str | None = None,
     apply: Callable[[Any], Any] | None = None,
+    entries: dict[str, str] | None = None,
 ) -> Any:
     """Declare an option: a field of a `Module` or a `Record`.
 
     `doc` is Markdown; `aliases` are dotted paths of other names it can be set and read by; `read_only` allows one
-    definition, the default included; `apply` maps the merged value.
+    definition, the default included; `apply` maps the merged value. `entries` are names in a mapping that stand for other
+    options: with `{"groups": "groups"}` what is set as its entry `groups` is set as the option `groups`.
     """
     frame = sys._getframe(1)
     where = Where(frame.f_code.co_filename, frame.f_lineno)
@@ -178,5 +182,6 @@ def option(
         "visible": None if visible is True else visible,
         "default_text": default_text if default_text is not None else UNSET,
         "apply": apply,
+        "entries": {name: parse_path(path) for name, path in (entries or {}).items()},
     }
     return Option(where, aliases or [], arguments)

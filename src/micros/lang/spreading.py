@@ -98,6 +98,12 @@ class Spreading:
                 self.undeclared.append(((*node.path, name), definition))
 
     def _define(self, node: Node, value: Any, where: Where | Site, env: Evaluation, wraps: Wraps) -> None:
+        if node.decls[0].entries:
+            value, led = without_entries(value, node.decls[0].entries)
+            for path, part in led:
+                for name in reversed(path):
+                    part = {name: part}
+                self.spread(self.ev.root, part, where, env, wraps)
         definition = Def(wrapped(value, wraps) if wraps else value, where, env)
         defs = self.ev.defs
         found = defs.get(node.path)
@@ -196,6 +202,22 @@ class Spreading:
         if not found:
             return True
         return bool(merge_definitions(self.ev, (*self.ev.prefix, "_module", "check"), BOOL, found))
+
+
+def without_entries(value: Any, entries: Mapping[str, Loc]) -> tuple[Any, list[tuple[Loc, Any]]]:
+    """A mapping without the entries that lead elsewhere, and those, each with its wrappers and where it leads."""
+    kind = type(value)
+    if kind is dict:
+        led = [(entries[name], item) for name, item in value.items() if name in entries]
+        return ({name: item for name, item in value.items() if name not in entries} if led else value), led
+    if kind is Merge:
+        parts = [without_entries(item, entries) for item in value.values]
+        return Merge([rest for rest, _ in parts]), [one for _, led in parts for one in led]
+    if kind in (At, If, Override, Order):
+        argument = getattr(value, {At: "where", If: "condition", Override: "priority", Order: "order"}[kind])
+        rest, led = without_entries(value.value, entries)
+        return kind(argument, rest), [(path, kind(argument, item)) for path, item in led]
+    return value, []
 
 
 def wrapped(value: Any, wraps: Wraps) -> Any:

@@ -7,8 +7,9 @@ leave a system as it is that is already as it should be.
 from __future__ import annotations
 
 import shlex
+from typing import Annotated
 
-from micros.lang import Config, Lines, Module, Record, check, defines, option
+from micros.lang import Config, Converted, Lines, Module, Record, check, defines, option
 from micros.modules.order import cycle_in, in_order
 from micros.modules.system import FileSpec, System
 
@@ -42,10 +43,16 @@ class ActivationScript(Record):
     deps: list[str] = option(default=[], doc="Snippets that run before this one.")
 
 
+Snippet = Annotated[ActivationScript, Converted(str, lambda text: {"text": text})]
+"""An `ActivationScript`; a text alone stands for one with this text."""
+
+
 class Activation(Module, at="system"):
     """Shell code that runs before the services start."""
 
-    activation_scripts: dict[str, ActivationScript] = option(default={}, doc="Snippets by name.")
+    activation_scripts: dict[str, Snippet] = option(
+        default={}, doc="Snippets by name: `{text, deps}`, or the shell code alone.", example={"issue": "touch /run/issue"}
+    )
 
     @defines(System.files)
     def activate(self, config: Config) -> dict[str, FileSpec]:

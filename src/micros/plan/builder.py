@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, error
 from micros.base.tree import File
 from micros.debian.lock import Pins, lock_text, read_lock
 from micros.debian.universe import Closure, Settings, Universe
 from micros.machine import machine_named
+from micros.plan.files import read_source
+from micros.plan.modules import check_built_in, check_modules
 from micros.store.disk import write_durably
 from micros.store.step import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
 
     from micros.base.digest import Digest
     from micros.plan.described import SystemPlan
     from micros.store.scheduler import Scheduler
+
+FIRMWARE_COMPONENT = "non-free-firmware"
+"""Debian's part of the archive for firmware without source (policy 2.2.3)."""
 
 FileSteps = dict[str, "Digest | Step"]
 """The files of an artefact, by name in a result directory: blobs, or the steps that make them."""
@@ -53,11 +59,17 @@ class Builder:
     @property
     def root(self) -> Closure:
         """The packages of the root file system, and the kernel's."""
-        return self._closure("", (*self.plan.packages, self.plan.kernel))
+        return self._closure("", self._root_names)
+
+    @property
+    def _root_names(self) -> tuple[str, ...]:
+        return (*self.plan.packages, *self.plan.module_packages, *([self.plan.kernel] if self.plan.kernel else []))
 
     @property
     def initrd(self) -> Closure:
-        """The packages of the initrd."""
+        """The packages of the initrd. Raises an error of kind `usage` where there is none."""
+        if not self.plan.initrd_shell:
+            raise error(Kind.USAGE, "this system has no initrd", hint="see boot.initrd.enable and boot.is_container")
         return self._closure("initrd", (self.plan.initrd_shell,))
 
     def _closure(self, group: str, names: tuple[str, ...], *, update: bool = False) -> Closure:
@@ -65,7 +77,11 @@ class Builder:
         if group in self._closures and not update:
             return self._closures[group]
         key = self.machine.debian + (f":{group}" if group else "")
-        universe = Universe(self._scheduler, self.machine, self._pins.get(key), self._settings)
+        settings = self._settings
+        if self.plan.firmware and not group:
+            settings = replace(settings, components=(*settings.components, FIRMWARE_COMPONENT))
+        kept = () if group else self.plan.kept
+        universe = Universe(self._scheduler, self.machine, self._pins.get(key), settings, kept=kept)
         if update:
             universe.update()
         found = universe.closure(names, install=self.plan.install if not group else "slim")
@@ -75,8 +91,9 @@ class Builder:
 
     def pin(self, *, update: bool = False) -> None:
         """Find the packages of every group of the lock; with `update`, those the archive has today."""
-        self._closure("", (*self.plan.packages, self.plan.kernel), update=update)
-        self._closure("initrd", (self.plan.initrd_shell,), update=update)
+        self._closure("", self._root_names, update=update)
+        if self.plan.initrd_shell:
+            self._closure("initrd", (self.plan.initrd_shell,), update=update)
 
     def unmet(self) -> list[str]:
         """What files of the packages ask for and no package gives, for people."""
@@ -97,6 +114,18 @@ class Builder:
             raise error(Kind.BAD_FILE, f"cannot write {self._lock}: {problem.strerror}") from None
         return True
 
+    def sources(self, entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Digest]:
+        """Step inputs: the user's files that these declared entries have their contents from, brought into the store.
+
+        Raises an error of kind `bad-file` for one that has changed since it was read for the plan.
+        """
+        wanted = sorted({entry["blob"] for entry in entries.values() if "blob" in entry})
+        for digest in wanted:
+            name = self.plan.sources[digest]
+            if not self.store.use(digest) and self.store.add_bytes(read_source(Path(name), ())) != digest:
+                raise error(Kind.BAD_FILE, f"{name} has changed while the system was built", hint="build again")
+        return {f"blob:{digest}": digest for digest in wanted}
+
     def build(self) -> Artefacts:
         """The plan's artefact."""
         module, _, function = self.plan.artefact.plan.partition(":")
@@ -114,14 +143,41 @@ class Builder:
     def kernel(self) -> tuple[str, Digest]:
         """The package that holds the kernel, among those the request brought, and its tree."""
         trees = self.root.trees
+        if not self.plan.kernel:
+            raise error(Kind.USAGE, "a container has no kernel", hint="see boot.is_container")
         for name in trees:
             is_kernel = name == self.plan.kernel or name.startswith("linux-image-")
             if is_kernel and any(path.startswith("boot/vmlinu") for path in self.store.tree(trees[name])):
                 return name, trees[name]
-        raise error(Kind.UNKNOWN_PACKAGE, f"the package {self.plan.kernel} brings no kernel", hint="see boot.kernel")
+        raise error(Kind.UNKNOWN_PACKAGE, f"the package {self.plan.kernel} brings no kernel", hint="see boot.kernel_package")
 
     @cached_property
     def kernel_image(self) -> Digest:
         """The kernel itself."""
         entries = self.store.tree(self.kernel[1])
         return next(e.digest for path, e in entries.items() if path.startswith("boot/vmlinu") and isinstance(e, File))
+
+    @cached_property
+    def module_trees(self) -> dict[str, Digest]:
+        """The trees that hold kernel modules, by package: the kernel's first. Every module that is asked for is there.
+
+        Raises an error of kind `unknown-module` that says who asked for one that is not.
+        """
+        plan, store = self.plan, self.store
+        trees = {self.kernel[0]: self.kernel[1]} | {name: self.root.trees[name] for name in plan.module_packages}
+        check_modules([*plan.kernel_modules, *plan.initrd_modules], plan.module_places, store, [*map(store.tree, trees.values())])
+        if not plan.initrd_shell:
+            check_built_in(plan.initrd_loaded, store, store.tree(self.kernel[1]))
+        return trees
+
+    def warnings(self) -> list[str]:
+        """Firmware that chosen modules may ask for and no package brings, for people."""
+        if not self.plan.kernel:
+            return []
+        names = sorted({*self.plan.kernel_modules, *self.plan.initrd_modules})
+        sources = self.module_trees | {name: self.root.trees[name] for name in self.plan.firmware}
+        parameters = {"modules": names, "firmware": list(self.plan.firmware)}
+        step = Step("micros.formats.kmod:missing_firmware", sources, parameters, "firmware that is missing")
+        missing: dict[str, list[str]] = json.loads(self.store.read(self._scheduler.run_all([step])[0]))
+        return [f"the module {name} may ask for firmware that no package of hardware.firmware brings: {', '.join(files)}"
+                for name, files in missing.items()]  # fmt: skip

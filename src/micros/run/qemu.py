@@ -1,8 +1,8 @@
 """QEMU's command line for an artefact directory, and which accelerator works here.
 
 The board is the plainest one that boots everything: q35 on x86_64, `virt` elsewhere; no default devices, one virtio disk
-for the root, one virtio network card behind QEMU's user-mode network, one random-number source, two serial ports: the
-console and, where asked for, the channel of the guest agent.
+for the root, one virtio network card behind QEMU's user-mode network, one random-number source, a serial port for the
+console; where asked for, a virtio-serial port for the guest's agent, and a second card on an Ethernet segment.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from micros.machine import host_machine
+from micros.run.agent import PORT
 
 if TYPE_CHECKING:
     from micros.machine import Machine
@@ -30,7 +31,7 @@ class Guest:
 
     machine: Machine
     kernel: Path
-    initrd: Path
+    initrd: Path | None
     root: Path
     """The squashfs, attached read-only as the first virtio disk."""
     cmdline: str
@@ -38,6 +39,26 @@ class Guest:
     cores: int = 1
     forwards: tuple[tuple[str, int, int], ...] = ()
     """Ports of the host's loopback that reach the guest: protocol `tcp` or `udp`, host port, guest port."""
+    disks: tuple[Path, ...] = ()
+    """Raw images that the guest can write, attached as further virtio disks."""
+    card: Card | None = None
+    """A second network card."""
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The files that QEMU reads."""
+        return [self.kernel, *([self.initrd] if self.initrd is not None else []), self.root]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A network card on a segment that guests share (see run/segment.py). Datagrams on Unix sockets are its frames."""
+
+    mac: str
+    socket: Path
+    """Where frames for the card arrive; QEMU makes it."""
+    segment: Path
+    """Where the card's frames go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +73,11 @@ class Emulator:
     """A file that remembers a KVM that does not work."""
 
 
-def arguments(guest: Guest, accelerator: str, *, agent_socket: Path | None = None) -> list[str]:
-    """QEMU's arguments after the program's name. The console is on standard input and output."""
+def arguments(guest: Guest, accelerator: str, *, sockets: Path | None = None) -> list[str]:
+    """QEMU's arguments after the program's name. The console is on standard input and output.
+
+    `sockets` is the directory in which the channels of the agent and of a shell are made: `agent` and `shell`.
+    """
     virtual = guest.machine.name != "x86_64"
     argv = [
         "-M",
@@ -65,17 +89,30 @@ def arguments(guest: Guest, accelerator: str, *, agent_socket: Path | None = Non
     ]
     argv += ["-m", f"{guest.memory_mib}M", "-smp", str(guest.cores)]
     argv += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
-    argv += ["-kernel", str(guest.kernel), "-initrd", str(guest.initrd), "-append", guest.cmdline]
+    argv += ["-kernel", str(guest.kernel), "-append", guest.cmdline]
+    argv += ["-initrd", str(guest.initrd)] if guest.initrd is not None else []
     argv += ["-chardev", "stdio,id=console,mux=on,signal=off", "-serial", "chardev:console", "-mon", "console"]
-    if agent_socket is not None:
-        argv += ["-chardev", f"socket,id=agent,path={_escaped(agent_socket)},server=on,wait=off"]
-        argv += ["-serial", "chardev:agent"]
+    if sockets is not None:
+        argv += ["-device", "virtio-serial-pci"]
+        for name, device in (("agent", f"virtserialport,chardev=agent,name={PORT}"), ("shell", "virtconsole,chardev=shell")):
+            argv += ["-chardev", f"socket,id={name},path={_escaped(sockets / name)},server=on,wait=off", "-device", device]
     argv += ["-drive", f"if=none,id=root,format=raw,readonly=on,file={_escaped(guest.root)}"]
     argv += ["-device", "virtio-blk-pci,drive=root"]
+    for number, path in enumerate(guest.disks):
+        argv += ["-drive", f"if=none,id=disk{number},format=raw,file={_escaped(path)}"]
+        argv += ["-device", f"virtio-blk-pci,drive=disk{number}"]
     forwards = "".join(f",hostfwd={kind}:127.0.0.1:{ours}-:{theirs}" for kind, ours, theirs in guest.forwards)
     argv += ["-netdev", f"user,id=net{forwards}", "-device", "virtio-net-pci,netdev=net,romfile="]
+    if guest.card is not None:
+        argv += _card(guest.card)
     argv += ["-device", "virtio-rng-pci"]
     return argv
+
+
+def _card(card: Card) -> list[str]:
+    """A card's arguments (QEMU's manual: -netdev dgram)."""
+    ends = f"local.type=unix,local.path={_escaped(card.socket)},remote.type=unix,remote.path={_escaped(card.segment)}"
+    return ["-netdev", f"dgram,id=segment,{ends}", "-device", f"virtio-net-pci,netdev=segment,mac={card.mac},romfile="]
 
 
 def accelerator_for(guest: Guest, emulator: Emulator) -> tuple[str, str]:
@@ -106,7 +143,7 @@ def probe(guest: Guest, accelerator: str, emulator: Emulator, seconds: float) ->
 
     The kernel is told to say everything, whatever the guest's own command line wants, and no port is forwarded.
     """
-    alone = replace(guest, cmdline=f"console={guest.machine.console} loglevel=7 panic=-1", forwards=())
+    alone = replace(guest, cmdline=f"console={guest.machine.console} loglevel=7 panic=-1", forwards=(), card=None, disks=())
     argv = [*emulator.argv, *arguments(alone, accelerator)]
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None

@@ -26,7 +26,17 @@ from micros.lang.types.numbers import (
     Number,
     between,
 )
-from micros.lang.types.paths import EXTERNAL_PATH, PACKAGE, PATH, PATH_IN_STORE, SHELL_PACKAGE, PackageKind, PathKind
+from micros.lang.types.paths import (
+    EXTERNAL_PATH,
+    LOCATED,
+    PACKAGE,
+    PATH,
+    PATH_IN_STORE,
+    SHELL_PACKAGE,
+    Located,
+    PackageKind,
+    PathKind,
+)
 from micros.lang.types.texts import (
     COMMAS,
     ENV_VAR,
@@ -41,9 +51,9 @@ from micros.lang.types.texts import (
 )
 
 __all__ = [
-    "BOOL", "COMMAS", "ENV_VAR", "EXTERNAL_PATH", "FILE_SET", "FLOAT", "INT", "LINES", "LUA_INLINE", "NON_EMPTY_STR",
+    "BOOL", "COMMAS", "ENV_VAR", "EXTERNAL_PATH", "FILE_SET", "FLOAT", "INT", "LINES", "LOCATED", "LUA_INLINE", "NON_EMPTY_STR",
     "NON_NEGATIVE", "NUMBER", "PACKAGE", "PACKAGE_SET", "PASSWD_ENTRY", "PATH", "PATH_IN_STORE", "PORT", "POSITIVE",
     "POSITIVE_NUMBER", "S8", "S16", "S32", "SHELL_PACKAGE", "STR", "U8", "U16", "U32", "UINT", "BoolByOr", "Check", "Enum",
-    "Leaf", "Matching", "Number", "PackageKind", "PathKind", "Scalar", "Separated", "SingleLine", "Sink", "Tagged", "Type",
-    "add_check", "between", "not_unique", "passwd_entry", "phrase", "same",
+    "Leaf", "Located", "Matching", "Number", "PackageKind", "PathKind", "Scalar", "Separated", "SingleLine", "Sink", "Tagged",
+    "Type", "add_check", "between", "not_unique", "passwd_entry", "phrase", "same",
 ]  # fmt: skip

@@ -3,16 +3,20 @@
 # ruff: noqa: ARG002 - methods of types take what any type may need
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
-from pathlib import PurePath
+from dataclasses import dataclass
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, error
+from micros.lang.places import place
 from micros.lang.types.base import Type, is_str, not_unique
-from micros.lang.values import bare
+from micros.lang.values import PathValue, bare
 
 if TYPE_CHECKING:
+    from micros.base.where import Where
     from micros.lang.evaluation import Evaluation
     from micros.lang.merging import Def
     from micros.lang.values import Loc
@@ -100,3 +104,53 @@ def _store_path(text: str) -> re.Match[str] | None:
 
 
 PACKAGE, SHELL_PACKAGE = PackageKind(), PackageKind(shell=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A text or path with the place that named it."""
+
+    value: str
+    is_path: bool
+    """Whether it was given as a path, not as a text."""
+    where: Where
+
+    @property
+    def file(self) -> Path:
+        """The file it means, if it means one: relative to the file that named it, or to the working directory where that is
+        no file."""
+        folder = "" if self.where.file.startswith("<") else os.path.dirname(self.where.file)
+        return Path(os.path.abspath(os.path.join(folder, self.value)))
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class LocatedKind(Type):
+    """Texts and paths that keep the place that named them, as `Located`."""
+
+    name, description = "source", "text or path"
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a value, as far as its outside tells, is of this type."""
+        return isinstance(value, str | PurePath | Located)
+
+    def combine(self, ev: Evaluation, loc: Loc, defs: list[Def]) -> Any:
+        """One value of computed, valid definitions."""
+        from micros.lang.annotations import type_of
+
+        value = super().combine(ev, loc, defs)
+        if isinstance(value, Located):
+            return value
+        is_path = isinstance(value, PurePath | PathValue)
+        text = str(value) if is_path else type_of(str).combine(ev, loc, defs)
+        return Located(text, is_path, place(defs[0].where))
+
+
+LOCATED = LocatedKind()
+
+
+def located(value: str | Path | Located) -> Located:
+    """The value of an option of type `Source`, which is a `Located` once it is read."""
+    assert isinstance(value, Located)
+    return value

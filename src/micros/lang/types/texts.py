@@ -11,6 +11,8 @@ from micros.base.errors import Kind, error
 from micros.lang.types.base import Scalar, Type, add_check, is_str
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from micros.lang.evaluation import Evaluation
     from micros.lang.merging import Def
     from micros.lang.values import Loc
@@ -61,6 +63,8 @@ class Separated(Type):
     def __init__(self, separator: str) -> None:
         super().__init__()
         self.separator = separator
+        self.function: Callable[[str], Any] | None = None
+        """What the joined text goes through."""
         self.name = f"separatedString {separator!r}"
         shown = json.dumps(separator, ensure_ascii=False)
         self.description = f"strings concatenated with {shown}" if separator else "Concatenated string"
@@ -71,7 +75,8 @@ class Separated(Type):
 
     def combine(self, ev: Evaluation, loc: Loc, defs: list[Def]) -> Any:
         """One value of computed, valid definitions."""
-        return self.separator.join(definition.value for definition in defs)
+        text = self.separator.join(definition.value for definition in defs)
+        return text if self.function is None or "${" not in text else self.function(text)
 
 
 LINES, COMMAS, ENV_VAR = Separated("\n"), Separated(","), Separated(":")

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from micros.lang import Module, option
+from micros.lang import Config, Module, lazy, option
+from micros.modules.boot.init import Init
 from micros.modules.system import Artefact
+
+
+def _stage_2(config: Config) -> Artefact:
+    path = config[Init].stage2_path.lstrip("/")
+    return Artefact("micros.plan.artefacts.texts:text", {"name": "stage-2", "path": path})
 
 
 class Dist(Module, at="system.build"):
@@ -23,4 +29,32 @@ class Dist(Module, at="system.build"):
     cmdline: Artefact = option(default=Artefact("micros.plan.artefacts.kernel:cmdline"), doc="the kernel's command line")
     manifest: Artefact = option(
         default=Artefact("micros.plan.artefacts.dist:manifest"), doc="every package with version, digest and size"
+    )
+    boot_stage_1: Artefact = option(
+        default=Artefact("micros.plan.artefacts.texts:text", {"name": "stage-1", "path": "init", "initrd": True}),
+        doc="the script of stage 1",
+        aliases=["system.build.bootStage1"],
+    )
+    boot_stage_2: Artefact = option(
+        default=lazy(_stage_2),
+        default_text="the file boot.init.stage2_path",
+        doc="the script of stage 2",
+        aliases=["system.build.bootStage2"],
+    )
+    early_mount_script: Artefact = option(
+        default=Artefact(
+            "micros.plan.artefacts.texts:text", {"name": "early-mounts", "path": "etc/micros/early-mounts", "initrd": True}
+        ),
+        doc="the mounts that stage 1 begins with",
+        aliases=["system.build.earlyMountScript"],
+    )
+    extra_utils: Artefact = option(
+        default=Artefact("micros.plan.artefacts.initrd:extra_utils"),
+        doc="programs, modules and files of the initrd, as a cpio archive",
+        aliases=["system.build.extraUtils"],
+    )
+    file_systems: Artefact = option(
+        default=Artefact("micros.plan.artefacts.texts:text", {"name": "fstab", "path": "etc/fstab"}),
+        doc="/etc/fstab",
+        aliases=["system.build.fileSystems"],
     )

@@ -4,24 +4,40 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from micros.lang import REQUIRED, Config, Module, Port, Range, Record, check, defines, lazy, option
-from micros.machine import machine_named
+from micros.lang import REQUIRED, Config, Module, Port, Range, Record, check, defines, option
+from micros.modules.boot.kernel import Boot
 from micros.modules.services.services import Micros, Service
-from micros.modules.system import Platform
 
 AGENT = """\
-exec <>/dev/{port} >&0 2>/dev/null
-stty raw -echo
+here=/run/micros/agent
+mkdir -p $here
+until name=$(grep -lx micros.agent /sys/class/virtio-ports/*/name); do sleep 0.1; done
+name=${name%/name}
+exec <>/dev/${name##*/} >&0 2>/dev/null
+answer() {
+    setsid sh $here/$1.command <$2 >$here/$1.output 2>&1 &
+    echo $! >$here/$1.pid
+    wait $!
+    status=$?
+    echo "BEGIN $1"
+    base64 $here/$1.output
+    echo "END $1 $status"
+    rm -f $here/$1.*
+}
+cd /root
 echo READY
-while read -r word body; do
+while read -r word number length given; do
     case $word in
-    PING) echo READY ;;
     RUN)
-        echo "$body" | base64 -d >/run/micros/command
-        echo BEGIN
-        { cd /root; sh /run/micros/command </dev/null 2>&1; echo $? >/run/micros/status; } | base64
-        echo "END $(cat /run/micros/status)"
+        input=/dev/null
+        dd of=$here/$number.command bs=$length count=1 iflag=fullblock
+        if [ $given -gt 0 ]; then
+            input=$here/$number.input
+            dd of=$input bs=$given count=1 iflag=fullblock
+        fi
+        answer $number $input &
         ;;
+    KILL) kill -KILL -$(cat $here/$number.pid) ;;
     esac
 done
 """
@@ -35,26 +51,34 @@ class Forward(Record):
     guest_port: Port = option(default=REQUIRED, doc="Port in the guest.")
 
 
+class Disk(Record):
+    """A disk besides the root's, empty when it is made."""
+
+    size: Annotated[int, Range(1, 1 << 24)] = option(default=64, doc="Size in MiB.")
+    file: str = option(default="", doc="File that keeps it from run to run; without one it is gone after the run.")
+
+
 class Virtualisation(Module, at="virtualisation"):
     """The machine that `micros run` makes."""
 
     memory_size: Annotated[int, Range(32, 1 << 20)] = option(default=256, doc="Memory in MiB.")
     cores: Annotated[int, Range(1, 255)] = option(default=1, doc="Processors.")
     forward_ports: list[Forward] = option(default=[], doc="Ports of the host that reach the guest.")
+    disks: list[Disk] = option(default=[], doc="More disks: /dev/vdb and so on.")
     agent: bool = option(
         default=False,
-        doc="Take commands as root on a second serial port. `micros run -c` turns it on in the system it boots, no other.",
+        doc="Take commands as root on a virtio-serial port. `micros run -c` and `micros test` turn it on in what they boot.",
     )
-    agent_port: str = option(
-        default=lazy(lambda config: machine_named(config[Platform].host).console[:-1] + "1"),
-        default_text="the second serial port",
-        doc="Kernel name of the agent's serial port.",
-    )
+
+    @defines(Boot.kernel_modules, when=agent)
+    def agent_modules(self, config: Config) -> list[str]:
+        """The driver of the agent's port."""
+        return ["virtio_console"]
 
     @defines(Micros.services["micros-agent"], when=agent)
     def agent_service(self, config: Config) -> Service:
-        """The loop that answers `micros.run.vm`."""
-        return Service(start_script=AGENT.replace("{port}", self.agent_port))
+        """The loop that answers `micros.run.agent`."""
+        return Service(start_script=AGENT)
 
     @check
     def host_ports_are_distinct(self, config: Config) -> str | None:

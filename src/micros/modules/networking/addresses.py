@@ -1,0 +1,75 @@
+"""Addresses and names of interfaces as option types."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Any
+
+from micros.lang import Pattern
+from micros.lang.types import Scalar
+
+INTERFACE_NAME_BYTES = 15
+"""IFNAMSIZ of the kernel's uapi/linux/if.h, without the NUL."""
+
+_SCOPED = re.compile(r"([^%]+)%[A-Za-z0-9_.-]+")
+
+
+def _is_address(value: Any) -> bool:
+    """Whether a text is an IPv4 or IPv6 address; one of IPv6 may name a zone, `fe80::1%eth0` (RFC 4007, 11)."""
+    if not isinstance(value, str):
+        return False
+    scoped = _SCOPED.fullmatch(value)
+    try:
+        parsed = ipaddress.ip_address(scoped[1] if scoped else value)
+    except ValueError:
+        return False
+    return not scoped or parsed.version == 6
+
+
+def _is_version(value: Any, version: int) -> bool:
+    try:
+        return isinstance(value, str) and ipaddress.ip_address(value).version == version
+    except ValueError:
+        return False
+
+
+def _is_interface(value: Any, version: int) -> bool:
+    """Whether a text is an address a host may have, with the length of its network's prefix: `10.0.0.2/24`."""
+    if not isinstance(value, str) or not re.fullmatch(r"[^/]+/[0-9]{1,3}", value):
+        return False
+    try:
+        parsed = ipaddress.ip_interface(value)
+    except ValueError:
+        return False
+    return parsed.version == version and not parsed.is_multicast and not parsed.is_unspecified
+
+
+ADDRESS = Scalar("address", "IPv4 or IPv6 address", _is_address)
+IPV4 = Scalar("ipv4", "IPv4 address", lambda value: _is_version(value, 4))
+IPV6 = Scalar("ipv6", "IPv6 address", lambda value: _is_version(value, 6))
+IPV4_NETWORK = Scalar(
+    "ipv4Interface", "IPv4 address with the length of its prefix, as 10.0.0.2/24", lambda v: _is_interface(v, 4)
+)
+IPV6_NETWORK = Scalar("ipv6Interface", "IPv6 address with the length of its prefix, as fd00::2/64", lambda v: _is_interface(v, 6))
+
+Address = Annotated[str, ADDRESS]
+"""An IPv4 or IPv6 address."""
+InterfaceName = Annotated[
+    str, Pattern(r"(?!\.\.?$)[A-Za-z0-9_.@-]{1,15}", "name of an interface: letters, digits, - _ . and @, at most 15")
+]
+"""What the kernel takes as the name of an interface, without what shells and rules would have to quote."""
+
+
+def is_interface_name(name: str) -> bool:
+    """Whether the kernel and our scripts take a name."""
+    return re.fullmatch(r"(?!\.\.?$)[A-Za-z0-9_.@-]{1,15}", name) is not None
+
+
+def bad_names(path: str, names: list[str]) -> str | None:
+    """What is wrong with the names of interfaces that are keys of an option, for a `@check`."""
+    bad = [name for name in names if not is_interface_name(name)]
+    if not bad:
+        return None
+    shown = ", ".join(f"{path}.{name}" for name in bad)
+    return f"{shown}: the kernel takes names of at most {INTERFACE_NAME_BYTES} letters, digits, - _ . and @"

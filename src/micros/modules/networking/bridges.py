@@ -1,0 +1,65 @@
+"""Bridges: interfaces that are ports of one switch inside the machine (IEEE 802.1D)."""
+
+from __future__ import annotations
+
+from micros.lang import Config, Module, Record, check, defines, lazy, option
+from micros.modules.boot.kernel import Boot
+from micros.modules.networking.addresses import InterfaceName, bad_names
+from micros.modules.networking.interfaces import Interface, Interfaces, Link
+
+
+class Bridge(Record):
+    """One switch."""
+
+    interfaces: list[InterfaceName] = option(default=[], doc="Its ports; each must be declared, without addresses of its own.")
+
+
+class Bridges(Module, at="networking"):
+    """Interfaces that join others."""
+
+    bridges: dict[str, Bridge] = option(default={}, doc="Bridges by the name of the interface each becomes.")
+
+    @defines(Boot.kernel_modules, when=lazy(lambda config: bool(config[Bridges].bridges)))
+    def modules(self, config: Config) -> list[str]:
+        """The kernel's part."""
+        return ["bridge"]
+
+    @defines(Interfaces.links)
+    def made(self, config: Config) -> dict[str, Link]:
+        """How each is made."""
+        return {
+            name: Link(
+                make="\n".join(
+                    [
+                        f"[ -e /sys/class/net/{name} ] || ip link add {name} type bridge",
+                        *(f"ip link set {port} master {name}" for port in bridge.interfaces),
+                    ]
+                ),
+                needs=bridge.interfaces,
+            )
+            for name, bridge in self.bridges.items()
+        }
+
+    @defines(Interfaces.interfaces)
+    def declared(self, config: Config) -> dict[str, Interface]:
+        """Each is an interface; `networking.interfaces` gives it addresses."""
+        return {name: Interface() for name in self.bridges}
+
+    @check
+    def names_fit(self, config: Config) -> str | None:
+        """What the kernel takes."""
+        return bad_names("networking.bridges", list(self.bridges))
+
+    @check
+    def ports_are_ports(self, config: Config) -> str | None:
+        """A port belongs to one bridge and has no address: the bridge has."""
+        problems = []
+        taken: dict[str, str] = {}
+        for name, bridge in self.bridges.items():
+            for port in bridge.interfaces:
+                if taken.setdefault(port, name) != name:
+                    problems.append(f"networking.bridges.{taken[port]} and {name} both have the port {port}")
+                entry = config[Interfaces].interfaces.get(port)
+                if entry is not None and (entry.dhcp or entry.ipv4.address or entry.ipv6.address):
+                    problems.append(f"networking.interfaces.{port} is a port of the bridge {name}, which has the addresses")
+        return "; ".join(problems) or None

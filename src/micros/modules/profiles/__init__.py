@@ -1,0 +1,1 @@
+"""Ready sets of settings for a kind of system: `profiles.<name>.enable`."""

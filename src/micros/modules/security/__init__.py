@@ -1,0 +1,1 @@
+"""Rights of programs, logins, and the kernel's own defences."""
