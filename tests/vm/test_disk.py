@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.vm.firmware import Uefi
 
 from micros.machine import host_machine
+from tests.vm.firmware import Uefi
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.conftest import Command
-
     from micros.debian.tools import Toolbox
+    from tests.conftest import Command
 
 pytestmark = pytest.mark.skipif(host_machine().name != "x86_64", reason="OVMF is for x86_64")
 
