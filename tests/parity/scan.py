@@ -168,7 +168,8 @@ def is_default(record: dict[str, Any], value: ast.expr | None) -> bool:
         return False
     if isinstance(value.value, bool):
         return bool(record["default"] == str(value.value).lower())
-    return record["default"] in (repr(value.value), f'"{value.value}"')
+    quoted = f'"{value.value}"' if isinstance(value.value, str) else ""
+    return record["default"] in (repr(value.value), quoted)
 
 
 def tests_of_options() -> dict[str, set[str]]:

@@ -23,9 +23,14 @@ from micros.modules.environment import Environment as Environment
 from micros.modules.environment import EtcFile as EtcFile
 from micros.modules.environment import SystemPath as SystemPath
 from micros.modules.hardware.firmware import Hardware as Hardware
+from micros.modules.images.disk import DataPartition as DataPartition
+from micros.modules.images.disk import DiskImage as DiskImage
+from micros.modules.images.disk import DiskImageArtefact as DiskImageArtefact
 from micros.modules.images.dist import Dist as Dist
 from micros.modules.images.tarball import Archives as Archives
 from micros.modules.images.tarball import Tarball as Tarball
+from micros.modules.images.uki import Uki as Uki
+from micros.modules.images.uki import UkiArtefact as UkiArtefact
 from micros.modules.networking.bridges import Bridge as Bridge
 from micros.modules.networking.bridges import Bridges as Bridges
 from micros.modules.networking.dhcp import Dhcp as Dhcp

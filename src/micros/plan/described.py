@@ -13,6 +13,7 @@ from micros.modules.boot.initrd import Initrd
 from micros.modules.boot.kernel import Boot
 from micros.modules.environment import Environment
 from micros.modules.hardware.firmware import Hardware
+from micros.modules.images.uki import Uki
 from micros.modules.security.wrappers import Wrappers
 from micros.modules.services.getty import Getty
 from micros.modules.services.mdevd import Mdevd
@@ -74,6 +75,8 @@ class SystemPlan:
     initrd_files: dict[str, dict[str, Any]]
     initrd_compression: str
     initrd_level: int
+    efi_stub: str
+    """The package of what UEFI starts."""
     root_compression: str
     root_level: int
     rules: Rules | None
@@ -128,13 +131,14 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
         module_packages=tuple(package.name for package in boot.extra_module_packages) if own else (),
         module_places=module_places(evaluation, {*kernel_modules, *initrd_modules}),
         firmware=tuple(firmware),
-        cmdline=_cmdline(boot.kernel_params),
+        cmdline=cmdline_of(boot.kernel_params),
         initrd_shell=initrd.shell.name if initrd.enable else "",
         initrd_modules=tuple(dict.fromkeys(initrd_modules)),
         initrd_loaded=tuple(dict.fromkeys(initrd.kernel_modules)),
         initrd_files=initrd_files.entries,
         initrd_compression=initrd.compressor,
         initrd_level=initrd.level,
+        efi_stub=config[Uki].stub.name,
         root_compression=config[Root].compression,
         root_level=config[Root].level,
         rules=rules_of(config),
@@ -160,7 +164,7 @@ def _artefact(config: Config, target: str) -> Artefact:
     return found
 
 
-def _cmdline(words: list[str]) -> str:
+def cmdline_of(words: list[str]) -> str:
     """The kernel's command line, if the kernel takes one as long as this."""
     line = " ".join(words)
     size, limit = len(line.encode()), CMDLINE_LIMIT_BYTES - 1
