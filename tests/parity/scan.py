@@ -170,7 +170,7 @@ def _leaves(path: Path_, value: Any) -> Iterator[tuple[Path_, ast.expr | None]]:
         for item in value:
             yield from _leaves((*path, "*"), item)
     elif path:
-        yield path, ast.Constant(value)
+        yield path, ast.parse(repr(value), mode="eval").body
 
 
 def is_default(record: dict[str, Any], value: ast.expr | None) -> bool:
@@ -179,7 +179,8 @@ def is_default(record: dict[str, Any], value: ast.expr | None) -> bool:
         return False
     if isinstance(value.value, bool):
         return bool(record["default"] == str(value.value).lower())
-    return record["default"] in (repr(value.value), '"' + str(value.value) + '"')
+    quoted = f'"{value.value}"' if isinstance(value.value, str) else ""
+    return record["default"] in (repr(value.value), quoted)
 
 
 def tests_of_options() -> dict[str, set[str]]:
