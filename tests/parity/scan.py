@@ -37,8 +37,17 @@ def declared() -> dict[Path_, dict[str, Any]]:
     found: dict[Path_, dict[str, Any]] = {}
     for record in reference(evaluate(all_modules())):
         for name in (record["name"], *record["aliases"]):
-            found[tuple(snake(part) for part in parse_path(name))] = record
+            found[_plain(name)] = record
+    for name, places in places_of_records().items():
+        for option, field in getattr(micros.modules, name).__options__.items():
+            for place in places:
+                target = found.get((*place, option))
+                found |= {(*place, *_plain(alias)): target for alias in field.aliases if target is not None}
     return found
+
+
+def _plain(name: str) -> Path_:
+    return tuple(snake(part) for part in parse_path(name))
 
 
 def option_at(path: Path_) -> dict[str, Any] | None:
