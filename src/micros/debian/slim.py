@@ -15,6 +15,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from micros.base.errors import Kind, error
 from micros.base.tree import File, Symlink, Tree
 from micros.formats import elf
 
@@ -98,8 +99,14 @@ def _globs(table: str, name: str) -> list[str]:
 
 
 def slim(job: Job) -> Digest:
-    """Step program: the kept part of the tree `package`; parameters `name`, and `keep`, globs of what stays besides."""
-    return job.put_tree(kept(job.parameters["name"], job.tree(job.inputs["package"]), job.parameters.get("keep", ())))
+    """Step program: the kept part of the tree `package`; parameters `name`, and `keep`, globs of what stays besides, or
+    `only`, the paths of all that stays. Raises an error of kind `bad-tree` where one of those is not there."""
+    tree, only = job.tree(job.inputs["package"]), job.parameters.get("only")
+    if only is None:
+        return job.put_tree(kept(job.parameters["name"], tree, job.parameters.get("keep", ())))
+    if missing := [path for path in only if path not in tree]:
+        raise error(Kind.BAD_TREE, f"the package {job.parameters['name']} has no /{missing[0]}")
+    return job.put_tree(tree.only(lambda path, _: path in only))
 
 
 def whole(job: Job) -> Digest:

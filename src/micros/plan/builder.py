@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from micros.base.errors import Kind, error
 from micros.base.tree import File
 from micros.debian.lock import Pins, lock_text, read_lock
-from micros.debian.tools import SANDBOX_PACKAGE, tools_tree
+from micros.debian.tools import SANDBOX_PACKAGE, Toolbox, tools_tree
 from micros.debian.universe import Closure, Settings, Universe
 from micros.machine import host_machine, machine_named
 from micros.plan.files import read_source
 from micros.plan.modules import check_built_in, check_modules
+from micros.plan.rules import check
 from micros.store.disk import write_durably
 from micros.store.step import Step
 
@@ -94,7 +95,8 @@ class Builder:
         if self.plan.firmware and not group:
             settings = replace(settings, components=(*settings.components, FIRMWARE_COMPONENT))
         kept = () if group else self.plan.kept
-        universe = Universe(self._scheduler, machine, self._pins.get(key), settings, kept=kept)
+        parts = {} if group else self.plan.parts
+        universe = Universe(self._scheduler, machine, self._pins.get(key), settings, kept=kept, parts=parts)
         if update:
             universe.update()
         found = universe.closure(names, install=self.plan.install if not group else "slim")
@@ -114,6 +116,11 @@ class Builder:
     def unmet(self) -> list[str]:
         """What files of the packages ask for and no package gives, for people."""
         return sorted({str(need) for closure in self._closures.values() for need in closure.unmet})
+
+    @property
+    def time(self) -> int:
+        """When the pinned archive was released, in seconds since 1970: the system is not older."""
+        return max((record["date"] for pins in self._pins.values() for record in pins.releases.values()), default=0)
 
     def versions(self) -> dict[str, str]:
         """The pinned version of every package, by group and name."""
@@ -142,8 +149,14 @@ class Builder:
                 raise error(Kind.BAD_FILE, f"{name} has changed while the system was built", hint="build again")
         return {f"blob:{digest}": digest for digest in wanted}
 
+    def run(self, step: Step) -> Digest:
+        """The result of one step."""
+        return self._scheduler.run(step)
+
     def build(self) -> Artefacts:
-        """The plan's artefact."""
+        """The plan's artefact. Raises errors of kind `bad-rules` before it makes anything."""
+        if self.plan.rules is not None:
+            check(self, self.plan.rules, Toolbox(self._scheduler, self._settings))
         module, _, function = self.plan.artefact.plan.partition(":")
         steps_of: Callable[[Builder], FileSteps] = getattr(importlib.import_module(module), function)
         files = steps_of(self)

@@ -16,6 +16,7 @@ from micros.modules.hardware.firmware import Hardware
 from micros.modules.images.uki import Uki
 from micros.modules.security.wrappers import Wrappers
 from micros.modules.services.getty import Getty
+from micros.modules.services.mdevd import Mdevd
 from micros.modules.storage.root import Root
 from micros.modules.storage.tools import FsPackages
 from micros.modules.system import Artefact, Platform, System
@@ -23,11 +24,13 @@ from micros.modules.users.accounts import Accounts, login_shells
 from micros.modules.virtualisation.virtualisation import Virtualisation
 from micros.plan.files import authorities, declared_files
 from micros.plan.modules import module_places
+from micros.plan.rules import rules_of
 
 if TYPE_CHECKING:
     from micros.base.digest import Digest
     from micros.base.errors import Note
     from micros.lang import Config, Evaluation, View
+    from micros.plan.rules import Rules
 
 CMDLINE_LIMIT_BYTES = 2048
 """COMMAND_LINE_SIZE of x86, with the NUL at its end; arm has 1024 and more of our boards 2048."""
@@ -40,6 +43,8 @@ class SystemPlan:
     name: str
     machine: str
     packages: tuple[str, ...]
+    parts: dict[str, tuple[str, ...]]
+    """Absolute paths of the only files that are wanted of some of these packages; what those need comes along."""
     install: Literal["slim", "full"]
     shell: str
     files: dict[str, dict[str, Any]]
@@ -74,6 +79,8 @@ class SystemPlan:
     """The package of what UEFI starts."""
     root_compression: str
     root_level: int
+    rules: Rules | None
+    """Rules of the packet filter that are checked before anything is built."""
     artefact: Artefact
     """What is built: one attribute of `system.build`."""
     memory_mib: int
@@ -98,16 +105,19 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
     packages |= {package.name for package in init.available_backends[init.backend].required_packages}
     packages |= {package.name for package in config[Environment].system_packages} | files.packages
     packages |= {package.name for package in config[FsPackages].fs_packages}
+    parts = {name: tuple(sorted(p for n, p in files.parts if n == name)) for name, _ in files.parts if name not in packages}
     boot, initrd, guest = config[Boot], config[Initrd], config[Virtualisation]
     initrd_files = declared_files(config, initrd.files if initrd.enable else {})
     own = not config[Container].is_container
     firmware = [package.name for package in config[Hardware].firmware] if own else []
-    kernel_modules = boot.kernel_modules if own else []
+    plugged = config[Mdevd].kernel_modules if config[Mdevd].enable else []
+    kernel_modules = [*boot.kernel_modules, *plugged] if own else []
     initrd_modules = [*initrd.kernel_modules, *initrd.available_kernel_modules] if own else []
     return SystemPlan(
         name=config[System].name,
         machine=machine_named(config[Platform].host).name,
-        packages=tuple(sorted(packages | set(firmware))),
+        packages=tuple(sorted({*packages, *parts, *firmware})),
+        parts=dict(sorted(parts.items())),
         install=config[Environment].install,
         shell=config[Environment].shell.name,
         files=files.entries,
@@ -131,6 +141,7 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
         efi_stub=config[Uki].stub.name,
         root_compression=config[Root].compression,
         root_level=config[Root].level,
+        rules=rules_of(config),
         artefact=_artefact(config, target),
         memory_mib=guest.memory_size,
         cores=guest.cores,
