@@ -74,7 +74,7 @@ def test_each_partition_is_whole(micros: Command, program: Program, sfdisk: str,
     assert listing == ["::/EFI/", "::/EFI/BOOT/", f"::/EFI/BOOT/BOOT{host_machine().efi}.EFI"]
     subprocess.run([program("squashfs-tools", "unsquashfs"), "-s", parts["root"]], check=True, capture_output=True)
     subprocess.run([program("e2fsprogs", "e2fsck"), "-n", "-f", parts["state"]], check=True, capture_output=True)
-    about = subprocess.run([program("e2fsprogs", "dumpe2fs"), "-h", parts["state"]], check=True, capture_output=True, text=True)
+    about = subprocess.run([program("e2fsprogs", "tune2fs"), "-l", parts["state"]], check=True, capture_output=True, text=True)
     facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in about.stdout.splitlines())}
     assert facts["Filesystem volume name"] == "state"
     assert facts["Filesystem created"] == "Thu Jan  1 00:00:01 1970"
