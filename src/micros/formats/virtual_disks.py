@@ -1,6 +1,6 @@
 """VMDK and VHD files as QEMU writes them, made the same every time: their time and random numbers become fixed ones.
 
-VMDK  (VMware Virtual Disk Format 5.0): the descriptor, text in sector 1 and on, has `CID=`, 8 hexadecimal digits
+VMDK  (VMware Virtual Disk Format 5.0): the descriptor, text in sector 1 and on, has `CID=`, hexadecimal digits; NULs follow
 VHD   (Microsoft, 1.0): the footer, 512 bytes at the end, and at the start of a dynamic disk its copy:
       time u32 at 24 | checksum u32 at 64, of all bytes but its own, inverted | UUID at 68
 """
@@ -39,11 +39,11 @@ def _settle_vmdk(stream: BinaryIO, identity: bytes) -> None:
     stream.seek(_DESCRIPTOR.start)
     text = stream.read(_DESCRIPTOR.stop - _DESCRIPTOR.start)
     number = f"{int.from_bytes(identity[:4], 'big') & 0xFFFF_FFFE:08x}".encode()  # all ones would be: no parent
-    settled, count = re.subn(rb"(?m)^CID=[0-9a-f]{8}$", b"CID=" + number, text)
+    settled, count = re.subn(rb"(?m)^CID=[0-9a-f]{1,8}$", b"CID=" + number, text.rstrip(b"\0"))
     if count != 1:
         raise error(Kind.BAD_FILE, "qemu-img has written a VMDK without a descriptor")
     stream.seek(_DESCRIPTOR.start)
-    stream.write(settled)
+    stream.write(settled.ljust(len(text), b"\0"))
 
 
 def _settle_vhd(stream: BinaryIO, identity: bytes) -> None:

@@ -120,7 +120,8 @@ class Builder:
     @property
     def time(self) -> int:
         """When the pinned archive was released, in seconds since 1970: the system is not older."""
-        return max((record["date"] for pins in self._pins.values() for record in pins.releases.values()), default=0)
+        own = [pins for key, pins in self._pins.items() if key.partition(":")[2] not in ("boot", "tools")]
+        return max((record["date"] for pins in own for record in pins.releases.values()), default=0)
 
     def versions(self) -> dict[str, str]:
         """The pinned version of every package, by group and name."""

@@ -9,6 +9,8 @@ from micros.plan.artefacts import initrd, kernel, squashfs, uki
 from micros.store.step import Step
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from micros.base.digest import Digest
     from micros.plan.builder import Builder, FileSteps
 
@@ -31,7 +33,7 @@ def image(build: Builder) -> FileSteps:
     layout = build.plan.artefact.parameters
     raw = _raw(build, layout)
     kind = layout["format"]
-    return {"disk.img": raw} if kind == "raw" else {f"disk.{kind}": _converted(build, raw, kind)}
+    return {"disk.img": raw} if kind == "raw" else {f"disk.{kind}": converted(build.tools("qemu-utils"), raw, kind)}
 
 
 def esp(build: Builder) -> Step:
@@ -108,11 +110,12 @@ def ext4(build: Builder, label: str, size_mib: int) -> Step:
     )
 
 
-def _converted(build: Builder, raw: Step, kind: str) -> Step:
+def converted(tools: Digest | Step, raw: Digest | Step, kind: str, environment: Mapping[str, str] | None = None) -> Step:
+    """A raw image in another format, by qemu-img."""
     name, options = QEMU_FORMATS[kind]
     argv = ["qemu-img", "convert", "-f", "raw", "-O", name, *options, "/in/raw", "/out/image"]
-    inputs: dict[str, Digest | Step] = {"root": build.tools("qemu-utils"), "raw": raw}
-    made = Step("micros.store.command:run", inputs, {"argv": argv, "output": "image"}, f"disk.{kind}")
+    parameters = {"argv": argv, "output": "image", "environment": dict(environment or {})}
+    made = Step("micros.store.command:run", {"root": tools, "raw": raw}, parameters, f"disk.{kind}")
     if kind == "qcow2":
         return made
     # QEMU puts the time and random numbers into these.
