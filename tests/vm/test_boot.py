@@ -160,7 +160,7 @@ def test_without_an_initrd_the_kernel_must_have_the_drivers_itself(micros: Comma
 def test_a_container_has_neither_kernel_nor_initrd(micros: Command) -> None:
     micros.write("box.toml", 'boot.is_container = true\nboot.kernel_modules = ["dummy"]\nhardware.firmware = ["nothing"]\n')
     assert micros("build", "box.toml", "squashfs").status == 0
-    for target in ("kernel", "initrd", "dist"):
+    for target in ("kernel", "initrd", "bootStage1"):
         assert micros("build", "box.toml", target, "--json").kinds == ["usage"]
     plan = json.loads(micros("eval", "box.toml", "system.files", "--json").out)
     for name in ("etc/modules", "etc/fstab", "usr/sbin/modprobe"):
