@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from micros.lang import Config, Module, defines
 from micros.lang.values import DEFAULT, FORCE
-from micros.modules.activation import Activation, ActivationScript
+from micros.modules.activation import Activation
 from micros.modules.boot.container import Container
 from micros.modules.networking.firewall import Firewall
 
@@ -18,11 +18,6 @@ class Engine(Module):
     def nothing_to_mount(self, config: Config) -> str:
         """The engine has mounted what it wants to; what it keeps of the root it keeps below /var too."""
         return DIRECTORIES
-
-    @defines(Activation.activation_scripts["modules"], when=Container.is_container)
-    def modules_of_the_host(self, config: Config) -> ActivationScript:
-        """The host's kernel has its modules; what waits for them need not."""
-        return ActivationScript(text="true")
 
     @defines(Firewall.enable, when=Container.is_container, priority=DEFAULT)
     def firewall_of_the_engine(self, config: Config) -> bool:
