@@ -37,6 +37,8 @@ from micros.modules.security.pam import PamService as PamService
 from micros.modules.security.pki import Pki as Pki
 from micros.modules.security.wrappers import Wrapper as Wrapper
 from micros.modules.security.wrappers import Wrappers as Wrappers
+from micros.modules.services.cron import Cron as Cron
+from micros.modules.services.cron import CronJob as CronJob
 from micros.modules.services.getty import Getty as Getty
 from micros.modules.services.services import Log as Log
 from micros.modules.services.services import Micros as Micros
