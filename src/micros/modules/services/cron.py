@@ -62,7 +62,10 @@ class Cron(Module, at="services.cron"):
     def users_exist(self, config: Config) -> list[Complaint]:
         """Every job is somebody's."""
         missing = sorted({user for user, _ in self.entries()} - set(config[Accounts].users)) if self.enable else []
-        return [Complaint(f"services.cron: there is no user {user!r}", ("services.cron",)) for user in missing]
+        return [
+            Complaint(f"services.cron: there is no user {user!r}", ("services.cron.jobs", "services.cron.system_cron_jobs"))
+            for user in missing
+        ]
 
     def entries(self) -> list[tuple[str, str]]:
         """User and line of every job."""
