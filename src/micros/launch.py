@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from micros.base.errors import Kind, error
 from micros.debian.tools import Toolbox
 from micros.run.qemu import Emulator, Guest
 
@@ -40,19 +41,35 @@ def directory_for_sockets() -> Iterator[Path]:
         yield Path(name)
 
 
-def guest_of(plan: Builder, artefacts: Artefacts) -> Guest:
-    """What to boot: the artefacts where the store keeps them, on a machine as the system describes it."""
+def guest_of(plan: Builder, artefacts: Artefacts, directory: Path) -> Guest:
+    """What to boot: the artefacts where the store keeps them, on a machine as the system describes it.
+
+    Its disks are files that the description names, or are made in the directory.
+    """
     store, described = plan.store, plan.plan
     return Guest(
         machine=plan.machine,
         kernel=store.path(artefacts.files["kernel"]),
-        initrd=store.path(artefacts.files["initrd"]),
+        initrd=store.path(artefacts.files["initrd"]) if "initrd" in artefacts.files else None,
         root=store.path(artefacts.files["root.squashfs"]),
         cmdline=described.cmdline,
         memory_mib=described.memory_mib,
         cores=described.cores,
         forwards=described.forwards,
+        disks=tuple(_disk(directory / f"disk{number}", *disk) for number, disk in enumerate(described.disks)),
     )
+
+
+def _disk(temporary: Path, mebibytes: int, kept: str) -> Path:
+    """The file of a disk, made where it is not there yet: as long as it should be, with nothing in it."""
+    path = Path(kept).absolute() if kept else temporary
+    try:
+        if not path.exists():
+            with path.open("wb") as stream:
+                stream.truncate(mebibytes << 20)
+    except OSError as problem:
+        raise error(Kind.BAD_FILE, f"cannot make the disk {path}: {problem.strerror}", hint="see virtualisation.disks") from None
+    return path
 
 
 def is_on_host(machine: Machine) -> bool:
@@ -76,8 +93,8 @@ def _isolated(scheduler: Scheduler, settings: Settings, guest: Guest, directory:
     return toolbox.sandbox(root).command(
         root,
         [program],
-        readable=[guest.kernel, guest.initrd, guest.root],
-        writable=[directory, *([guest.card.segment.parent] if guest.card else [])],
+        readable=guest.inputs,
+        writable=[directory, *guest.disks, *([guest.card.segment.parent] if guest.card else [])],
         devices=[Path("/dev/kvm")] if Path("/dev/kvm").exists() else [],
         network=True,
     )

@@ -143,12 +143,13 @@ class Lab:
             lock = one.file.parent / "micros.lock"
         with self.steps.step(f"{name}: build"):
             plan = Builder(one.plan(), self._scheduler, lock, self._settings)
-            guest = launch.guest_of(plan, plan.build())
+            artefacts = plan.build()
             plan.save_lock()
+        directory = self._directory / str(len(self._names))  # short: see launch.LONGEST_DIRECTORY
+        directory.mkdir()
+        guest = launch.guest_of(plan, artefacts, directory)
         if on_segment:
             guest = replace(guest, card=self._segment.card())
-        directory = self._directory / name
-        directory.mkdir()
         emulator = launch.emulator(self._scheduler, self._settings, guest, directory)
         return Driver(guest, emulator, steps=self.steps, name=name, timeout=self._timeout, echo=self._echo)
 

@@ -30,8 +30,7 @@ def emulator(tmp_path: Path, *argv: str) -> Emulator:
 
 def test_a_kernel_is_heard_though_its_own_command_line_is_quiet(guest: Guest, toolbox: Toolbox, tmp_path: Path) -> None:
     root = toolbox.root(["qemu-system-x86"])
-    files = [guest.kernel, guest.initrd, guest.root]
-    argv = toolbox.sandbox(root).command(root, ["qemu-system-x86_64"], readable=files, network=True)
+    argv = toolbox.sandbox(root).command(root, ["qemu-system-x86_64"], readable=guest.inputs, network=True)
     assert probe(guest, "tcg", emulator(tmp_path, *argv), PATIENCE_SECONDS) == "spoke"
     assert probe(guest, "tcg", emulator(tmp_path, *argv), 0.0) == "silent"
 

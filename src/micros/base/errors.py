@@ -70,7 +70,9 @@ class Kind(StrEnum):
     SANDBOX = "sandbox"
     STEP_FAILED = "step-failed"
     DOES_NOT_FIT = "does-not-fit"
+    BAD_RULES = "bad-rules"
     UNKNOWN_MACHINE = "unknown-machine"
+    UNKNOWN_MODULE = "unknown-module"
     # running
     QEMU = "qemu"
     TIMEOUT = "timeout"

@@ -72,6 +72,8 @@ def built(current: Session, plan: Builder) -> Artefacts:
             current.say("wrote micros.lock beside the system's file: keep it in version control")
     if unmet := plan.unmet():
         current.say(f"note: no package gives {', '.join(unmet)}")
+    for warning in plan.warnings():
+        current.say(f"warning: {warning}")
     return artefacts
 
 

@@ -46,8 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
         plan = builder(current, arguments, extra)
         artefacts = built(current, plan)
         summary(current, artefacts)
-        guest = launch.guest_of(plan, artefacts)
         with launch.directory_for_sockets() as directory:
+            guest = launch.guest_of(plan, artefacts, directory)
             emulator = _emulator(current, guest, directory)
             ready = plan.plan.ready_text.encode()
             if arguments.command is not None:

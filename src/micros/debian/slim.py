@@ -75,12 +75,13 @@ def runtime_table() -> dict[str, Any]:
 
 def kept(name: str, tree: Tree, wanted: Sequence[str] = ()) -> Tree:
     """The part of a package's tree that a slim image keeps, and what the globs want; directories that become empty go too."""
-    drops = [glob for key, globs in runtime_table()["drops"].items() if fnmatch.fnmatchcase(name, key) for glob in globs]
+    drops = _globs("drops", name)
+    keeps = [*wanted, *_globs("keeps", name)]
 
     def keep(path: str, entry: Entry) -> bool:
         if not isinstance(entry, File | Symlink):
             return False
-        if any(fnmatch.fnmatchcase(path, glob) for glob in wanted) and not path.startswith("DEBIAN/"):
+        if any(fnmatch.fnmatchcase(path, glob) for glob in keeps) and not path.startswith("DEBIAN/"):
             return True
         return (
             not path.startswith(_LEFT_OUT)
@@ -90,6 +91,11 @@ def kept(name: str, tree: Tree, wanted: Sequence[str] = ()) -> Tree:
         )
 
     return tree.only(keep)
+
+
+def _globs(table: str, name: str) -> list[str]:
+    """The globs of one table of runtime.toml that are meant for a package."""
+    return [glob for key, globs in runtime_table()[table].items() if fnmatch.fnmatchcase(name, key) for glob in globs]
 
 
 def slim(job: Job) -> Digest:
@@ -161,8 +167,7 @@ def canonical_program(path: str) -> str:
 
 def brought(name: str) -> list[str]:
     """Globs of dependencies that a package brings at run time."""
-    table = runtime_table()["brings"]
-    return [glob for key, globs in table.items() if fnmatch.fnmatchcase(name, key) for glob in globs]
+    return _globs("brings", name)
 
 
 def likely_package(program: str) -> str:

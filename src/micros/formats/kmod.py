@@ -8,6 +8,7 @@ tables that modprobe reads (modprobe(8), modules.dep(5)).
 
 from __future__ import annotations
 
+import json
 import lzma
 import posixpath
 import struct
@@ -15,17 +16,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from micros.base.errors import Kind, error
-from micros.base.tree import File, Tree
+from micros.base.tree import File, Symlink, Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from micros.base.digest import Digest
-    from micros.base.step import Job
+    from micros.base.step import Blobs, Job
+    from micros.base.tree import Entry
 
 MODULE_LIMIT_BYTES = 64 << 20
 """No module is larger when decompressed."""
 _ROOT = "usr/lib/modules"
+_FIRMWARE = "usr/lib/firmware"
 _SUFFIXES = (".ko", ".ko.xz")
 
 
@@ -76,86 +79,144 @@ def decompressed(path: str, data: bytes) -> bytes:
 
 
 def select(job: Job) -> Digest:
-    """Step program: the modules a system needs, with what they depend on, ready for modprobe.
+    """Step program: the modules a system needs, with what they depend on and the firmware they ask for, ready for modprobe.
 
-    Input `kernel`: the tree of a kernel package. Parameters: `modules`, names that must exist (in the tree or built
-    in), or `["*"]` for all; `load`, whether to write `/etc/micros/modules`, the list to insert, in order. The result
+    Inputs: trees of packages with modules of one kernel, and those that `firmware` names, with files below
+    `usr/lib/firmware`. Parameters: `modules`, names that must exist (in a tree or built in), or `["*"]` for all; `load`,
+    those that `/etc/micros/modules` lists, to be loaded whatever the hardware; `firmware`, roles of inputs. The result
     holds `usr/lib/modules/<release>/` with the modules, `modules.dep`, `modules.alias`, `modules.softdep`,
-    `modules.builtin`.
+    `modules.builtin`, and `usr/lib/firmware/`.
     """
-    kernel = job.tree(job.inputs["kernel"])
-    release, paths, builtin = _catalogue(job, kernel)
-    wanted: list[str] = job.parameters["modules"]
-    contents: dict[str, bytes] = {}
-    infos: dict[str, ModuleInfo] = {}
+    roles: list[str] = job.parameters.get("firmware", [])
+    trees = [job.tree(digest) for role, digest in job.inputs.items() if role not in roles]
+    found = closure(job, trees, job.parameters["modules"])
+    base = f"{_ROOT}/{found.release}"
+    files = {f"{base}/{found.relative[name]}": data for name, data in found.contents.items()}
+    files |= {f"{base}/{name}": "".join(line + "\n" for line in lines).encode() for name, lines in _tables(found).items()}
+    if load := job.parameters.get("load"):
+        files["etc/micros/modules"] = "".join(f"{module_name(name)}\n" for name in load).encode()
+    entries: dict[str, Entry] = {path: File(job.put(data), len(data)) for path, data in files.items()}
+    return job.put_tree(Tree.of((entries | _firmware(found, [job.tree(job.inputs[role]) for role in roles])[0]).items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """Modules with what they depend on, by name."""
+
+    release: str
+    relative: dict[str, str]
+    """Their paths below the release's directory, without the suffix of a compressor."""
+    contents: dict[str, bytes]
+    """Uncompressed, each after what it depends on."""
+    infos: dict[str, ModuleInfo]
+    builtin: dict[str, str]
+
+
+def closure(blobs: Blobs, trees: Sequence[Tree], wanted: Sequence[str]) -> Closure:
+    """The wanted modules (`["*"]` for all) and all they need.
+
+    Raises an error of kind `unknown-module` for one that is not there.
+    """
+    release, paths, builtin = catalogue(blobs, trees)
     names = sorted(paths) if wanted == ["*"] else [module_name(name) for name in wanted]
-    order: list[str] = []
     missing = [name for name in names if name not in paths and name not in builtin]
     if missing:
-        raise error(Kind.UNKNOWN_PACKAGE, f"the kernel {release} has no module {', '.join(missing)}",
+        raise error(Kind.UNKNOWN_MODULE, f"the kernel {release} has no module {', '.join(missing)}",
                     hint="look below /usr/lib/modules of the kernel's package for the name")  # fmt: skip
+    contents: dict[str, bytes] = {}
+    infos: dict[str, ModuleInfo] = {}
 
     def visit(name: str, chain: tuple[str, ...]) -> None:
         if name in infos or name in chain or name not in paths:
             return
-        path = paths[name]
-        entry = kernel[path]
-        assert isinstance(entry, File)
-        contents[name] = decompressed(path, job.read(entry.digest))
-        info = module_info(contents[name])
+        path, file = paths[name]
+        data = decompressed(path, blobs.read(file.digest))
+        info = module_info(data)
         for other in (*info.softdeps, *info.depends):
-            visit(other, (*chain, name))
+            # What a module wants from the crypto API is the name of an algorithm: `crc32c` is given by `crc32c_generic`.
+            generic = f"{other}_generic"
+            visit(generic if other not in paths and generic in paths else other, (*chain, name))
         infos[name] = info
-        order.append(name)
+        contents[name] = data
 
     for name in names:
         visit(name, ())
-    return job.put_tree(_module_tree(job, release, paths, order, contents, infos, builtin))
+    start = len(f"{_ROOT}/{release}/")
+    relative = {name: paths[name][0][start:].removesuffix(".xz") for name in contents}
+    return Closure(release, relative, contents, infos, builtin)
 
 
-def _module_tree(
-    job: Job,
-    release: str,
-    paths: Mapping[str, str],
-    order: list[str],
-    contents: Mapping[str, bytes],
-    infos: Mapping[str, ModuleInfo],
-    builtin: Mapping[str, str],
-) -> Tree:
-    """The chosen modules and modprobe's tables."""
-    base = f"{_ROOT}/{release}"
-    relative = {name: paths[name][len(base) + 1 :].removesuffix(".xz") for name in order}
+def missing_firmware(job: Job) -> Digest:
+    """Step program, of the inputs and parameters of `select`: what modules may ask for and no tree has, as JSON, by module."""
+    roles: list[str] = job.parameters["firmware"]
+    trees = [job.tree(digest) for role, digest in job.inputs.items() if role not in roles]
+    found = closure(job, trees, job.parameters["modules"])
+    return job.put(json.dumps(_firmware(found, [job.tree(job.inputs[role]) for role in roles])[1]).encode())
+
+
+def _firmware(found: Closure, trees: Sequence[Tree]) -> tuple[dict[str, Entry], dict[str, list[str]]]:
+    """The entries that the modules ask for, with where their links lead, and what is missing, by module."""
+    entries: dict[str, Entry] = {}
+    missing: dict[str, list[str]] = {}
+    for name, info in found.infos.items():
+        for asked in info.firmware:
+            files = [path for tree in trees for path in _followed(tree, f"{_FIRMWARE}/{asked}")]
+            entries |= {path: tree[path] for path in files for tree in trees if path in tree}
+            if not files:
+                missing.setdefault(name, []).append(asked)
+    return entries, missing
+
+
+def _followed(tree: Tree, path: str) -> list[str]:
+    """A path and those its symbolic links lead to, if a file is at their end."""
+    seen: list[str] = []
+    while path not in seen:
+        entry = tree.get(path)
+        seen.append(path)
+        if isinstance(entry, File):
+            return seen
+        if not isinstance(entry, Symlink):
+            return []
+        path = posixpath.normpath(posixpath.join("/", posixpath.dirname(path), entry.target)).lstrip("/")
+    return []
+
+
+def _tables(found: Closure) -> dict[str, list[str]]:
+    """modprobe's tables, by file name."""
     dep, alias, soft = [], [], []
-    for name in order:
-        needed = [relative[other] for other in _all_depends(name, infos) if other in relative]
-        dep.append(f"{relative[name]}: {' '.join(needed)}".rstrip())
-        alias += [f"alias {text} {name}" for text in infos[name].aliases]
-        if infos[name].softdeps:
-            soft.append(f"softdep {name} pre: {' '.join(infos[name].softdeps)}")
-    texts = {
-        f"{base}/modules.dep": sorted(dep),
-        f"{base}/modules.alias": sorted(alias),
-        f"{base}/modules.softdep": sorted(soft),
-        f"{base}/modules.builtin": sorted(builtin.values()),
+    for name, info in found.infos.items():
+        needed = [found.relative[other] for other in _all_depends(name, found.infos) if other in found.relative]
+        dep.append(f"{found.relative[name]}: {' '.join(needed)}".rstrip())
+        alias += [f"alias {text} {name}" for text in info.aliases]
+        if info.softdeps:
+            soft.append(f"softdep {name} pre: {' '.join(info.softdeps)}")
+    return {
+        "modules.dep": sorted(dep),
+        "modules.alias": sorted(alias),
+        "modules.softdep": sorted(soft),
+        "modules.builtin": sorted(found.builtin.values()),
     }
-    if job.parameters.get("load"):
-        texts["etc/micros/modules"] = [f"/{base}/{relative[name]}" for name in order]
-    files: list[tuple[str, bytes]] = [(f"{base}/{relative[name]}", contents[name]) for name in order]
-    files += [(path, "".join(line + "\n" for line in lines).encode()) for path, lines in texts.items()]
-    return Tree.of((path, File(job.put(data), len(data))) for path, data in files)
 
 
-def _catalogue(job: Job, kernel: Tree) -> tuple[str, dict[str, str], dict[str, str]]:
-    """The release, the path of each module by name, and the built-in ones by name."""
-    releases = {path.split("/")[3] for path in kernel if path.startswith(_ROOT + "/")}
+def catalogue(blobs: Blobs, trees: Sequence[Tree]) -> tuple[str, dict[str, tuple[str, File]], dict[str, str]]:
+    """The release, path and file of each module by name, and the built-in ones by name."""
+    releases = {path.split("/")[3] for tree in trees for path in tree if path.startswith(_ROOT + "/")}
     if len(releases) != 1:
-        raise error(Kind.BAD_TREE, f"a kernel's tree holds the modules of one release, this one of {len(releases)}")
+        listing = f": {', '.join(sorted(releases))}" if releases else ""
+        raise error(Kind.BAD_TREE, f"the modules of a system are of one kernel release, these of {len(releases)}{listing}",
+                    hint="see boot.kernel_package and boot.extra_module_packages")  # fmt: skip
     release = releases.pop()
-    paths = {module_name(path): path for path in kernel if path.endswith(_SUFFIXES)}
+    paths = {
+        module_name(path): (path, entry)
+        for tree in trees
+        for path, entry in tree.items()
+        if path.endswith(_SUFFIXES) and isinstance(entry, File)
+    }
     builtin: dict[str, str] = {}
-    entry = kernel.get(f"{_ROOT}/{release}/modules.builtin")
-    if isinstance(entry, File):
-        builtin = {module_name(line): line for line in job.read(entry.digest).decode().splitlines()}
+    for tree in trees:
+        entry = tree.get(f"{_ROOT}/{release}/modules.builtin")
+        if isinstance(entry, File):
+            builtin |= {module_name(line): line for line in blobs.read(entry.digest).decode().splitlines()}
     return release, paths, builtin
 
 

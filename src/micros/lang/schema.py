@@ -184,7 +184,8 @@ def _spellings(name: str) -> list[str]:
     if "_" not in name.strip("_"):
         return []
     camel = re.sub(r"(?<=[a-z0-9])_([a-z])", lambda match: match[1].upper(), name)
-    return [other for other in dict.fromkeys((camel, name.replace("_", "-"))) if other != name]
+    shouted = re.sub(r"(Tcp|Udp)(?=[A-Z])", lambda match: match[1].upper(), camel)
+    return [other for other in dict.fromkeys((camel, shouted, name.replace("_", "-"))) if other != name]
 
 
 def _exactly(names: list[str]) -> str:

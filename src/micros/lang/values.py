@@ -145,11 +145,11 @@ def parse_path(text: str) -> Loc:
     return tuple(quoted or plain for quoted, plain in parts)
 
 
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def snake(name: str) -> str:
-    """The name in our spelling: `hostName` and `host-name` are `host_name`."""
+    """The name in our spelling: `hostName` and `host-name` are `host_name`, `allowedTCPPorts` is `allowed_tcp_ports`."""
     return _CAMEL.sub("_", name).replace("-", "_").lower()
 
 

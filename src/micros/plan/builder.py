@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, error
 from micros.base.tree import File
 from micros.debian.lock import Pins, lock_text, read_lock
+from micros.debian.tools import SANDBOX_PACKAGE, Toolbox, tools_tree
 from micros.debian.universe import Closure, Settings, Universe
-from micros.machine import machine_named
+from micros.machine import host_machine, machine_named
 from micros.plan.files import read_source
+from micros.plan.modules import check_built_in, check_modules
+from micros.plan.rules import check
 from micros.store.disk import write_durably
 from micros.store.step import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from micros.base.digest import Digest
+    from micros.machine import Machine
     from micros.plan.described import SystemPlan
     from micros.store.scheduler import Scheduler
+
+FIRMWARE_COMPONENT = "non-free-firmware"
+"""Debian's part of the archive for firmware without source (policy 2.2.3)."""
 
 FileSteps = dict[str, "Digest | Step"]
 """The files of an artefact, by name in a result directory: blobs, or the steps that make them."""
@@ -49,41 +57,70 @@ class Builder:
         self._pins: dict[str, Pins] = read_lock(lock) if lock is not None and lock.exists() else {}
         self._before = dict(self._pins)
         self._settings = settings
-        self._closures: dict[str, Closure] = {}
+        self._closures: dict[tuple[str, tuple[str, ...]], Closure] = {}
 
     @property
     def root(self) -> Closure:
         """The packages of the root file system, and the kernel's."""
-        return self._closure("", (*self.plan.packages, self.plan.kernel))
+        return self._closure("", self._root_names)
+
+    @property
+    def _root_names(self) -> tuple[str, ...]:
+        return (*self.plan.packages, *self.plan.module_packages, *([self.plan.kernel] if self.plan.kernel else []))
 
     @property
     def initrd(self) -> Closure:
-        """The packages of the initrd."""
+        """The packages of the initrd. Raises an error of kind `usage` where there is none."""
+        if not self.plan.initrd_shell:
+            raise error(Kind.USAGE, "this system has no initrd", hint="see boot.initrd.enable and boot.is_container")
         return self._closure("initrd", (self.plan.initrd_shell,))
 
-    def _closure(self, group: str, names: tuple[str, ...], *, update: bool = False) -> Closure:
-        """The packages of one group of the lock: `` for the root, `initrd` for the initrd."""
-        if group in self._closures and not update:
-            return self._closures[group]
-        key = self.machine.debian + (f":{group}" if group else "")
+    @property
+    def loader(self) -> Closure:
+        """The package of what the firmware starts."""
+        return self._closure("boot", (self.plan.efi_stub,))
+
+    def tools(self, *packages: str) -> Step:
+        """A tree with programs for the machine that builds, to be run in the sandbox."""
+        return tools_tree(self._closure("tools", (*packages, SANDBOX_PACKAGE), host_machine()))
+
+    def _closure(self, group: str, names: tuple[str, ...], machine: Machine | None = None, *, update: bool = False) -> Closure:
+        """The packages of one group of the lock: `` for the root, `initrd`, `boot`, and `tools` of the machine that builds."""
+        known = (group, names)
+        if known in self._closures and not update:
+            return self._closures[known]
+        machine = machine or self.machine
+        key = machine.debian + (f":{group}" if group else "")
+        settings = self._settings
+        if self.plan.firmware and not group:
+            settings = replace(settings, components=(*settings.components, FIRMWARE_COMPONENT))
         kept = () if group else self.plan.kept
         parts = {} if group else self.plan.parts
-        universe = Universe(self._scheduler, self.machine, self._pins.get(key), self._settings, kept=kept, parts=parts)
+        universe = Universe(self._scheduler, machine, self._pins.get(key), settings, kept=kept, parts=parts)
         if update:
             universe.update()
         found = universe.closure(names, install=self.plan.install if not group else "slim")
         self._pins[key] = universe.lock
-        self._closures[group] = found
+        self._closures[known] = found
         return found
 
     def pin(self, *, update: bool = False) -> None:
         """Find the packages of every group of the lock; with `update`, those the archive has today."""
-        self._closure("", (*self.plan.packages, self.plan.kernel), update=update)
-        self._closure("initrd", (self.plan.initrd_shell,), update=update)
+        self._closure("", self._root_names, update=update)
+        if self.plan.initrd_shell:
+            self._closure("initrd", (self.plan.initrd_shell,), update=update)
+        for key in [key for key in self._pins if update and key.partition(":")[2] in ("boot", "tools")]:
+            machine, _, group = key.partition(":")
+            self._closure(group, self._pins[key].requests, machine_named(machine), update=True)
 
     def unmet(self) -> list[str]:
         """What files of the packages ask for and no package gives, for people."""
         return sorted({str(need) for closure in self._closures.values() for need in closure.unmet})
+
+    @property
+    def time(self) -> int:
+        """When the pinned archive was released, in seconds since 1970: the system is not older."""
+        return max((record["date"] for pins in self._pins.values() for record in pins.releases.values()), default=0)
 
     def versions(self) -> dict[str, str]:
         """The pinned version of every package, by group and name."""
@@ -100,16 +137,26 @@ class Builder:
             raise error(Kind.BAD_FILE, f"cannot write {self._lock}: {problem.strerror}") from None
         return True
 
-    def sources(self) -> list[Digest]:
-        """The user's files, brought into the store. Raises an error of kind `bad-file` for one that has changed since it was
-        read for the plan."""
-        for digest, name in self.plan.sources.items():
+    def sources(self, entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Digest]:
+        """Step inputs: the user's files that these declared entries have their contents from, brought into the store.
+
+        Raises an error of kind `bad-file` for one that has changed since it was read for the plan.
+        """
+        wanted = sorted({entry["blob"] for entry in entries.values() if "blob" in entry})
+        for digest in wanted:
+            name = self.plan.sources[digest]
             if not self.store.use(digest) and self.store.add_bytes(read_source(Path(name), ())) != digest:
                 raise error(Kind.BAD_FILE, f"{name} has changed while the system was built", hint="build again")
-        return sorted(self.plan.sources)
+        return {f"blob:{digest}": digest for digest in wanted}
+
+    def run(self, step: Step) -> Digest:
+        """The result of one step."""
+        return self._scheduler.run(step)
 
     def build(self) -> Artefacts:
-        """The plan's artefact."""
+        """The plan's artefact. Raises errors of kind `bad-rules` before it makes anything."""
+        if self.plan.rules is not None:
+            check(self, self.plan.rules, Toolbox(self._scheduler, self._settings))
         module, _, function = self.plan.artefact.plan.partition(":")
         steps_of: Callable[[Builder], FileSteps] = getattr(importlib.import_module(module), function)
         files = steps_of(self)
@@ -125,14 +172,50 @@ class Builder:
     def kernel(self) -> tuple[str, Digest]:
         """The package that holds the kernel, among those the request brought, and its tree."""
         trees = self.root.trees
+        if not self.plan.kernel:
+            raise error(Kind.USAGE, "a container has no kernel", hint="see boot.is_container")
         for name in trees:
             is_kernel = name == self.plan.kernel or name.startswith("linux-image-")
             if is_kernel and any(path.startswith("boot/vmlinu") for path in self.store.tree(trees[name])):
                 return name, trees[name]
-        raise error(Kind.UNKNOWN_PACKAGE, f"the package {self.plan.kernel} brings no kernel", hint="see boot.kernel")
+        raise error(Kind.UNKNOWN_PACKAGE, f"the package {self.plan.kernel} brings no kernel", hint="see boot.kernel_package")
 
-    @cached_property
+    @property
     def kernel_image(self) -> Digest:
         """The kernel itself."""
+        return self._kernel_file[1]
+
+    @property
+    def kernel_release(self) -> str:
+        """What `uname -r` says, by the kernel's file."""
+        return self._kernel_file[0].partition("-")[2]
+
+    @cached_property
+    def _kernel_file(self) -> tuple[str, Digest]:
         entries = self.store.tree(self.kernel[1])
-        return next(e.digest for path, e in entries.items() if path.startswith("boot/vmlinu") and isinstance(e, File))
+        return next((path, e.digest) for path, e in entries.items() if path.startswith("boot/vmlinu") and isinstance(e, File))
+
+    @cached_property
+    def module_trees(self) -> dict[str, Digest]:
+        """The trees that hold kernel modules, by package: the kernel's first. Every module that is asked for is there.
+
+        Raises an error of kind `unknown-module` that says who asked for one that is not.
+        """
+        plan, store = self.plan, self.store
+        trees = {self.kernel[0]: self.kernel[1]} | {name: self.root.trees[name] for name in plan.module_packages}
+        check_modules([*plan.kernel_modules, *plan.initrd_modules], plan.module_places, store, [*map(store.tree, trees.values())])
+        if not plan.initrd_shell:
+            check_built_in(plan.initrd_loaded, store, store.tree(self.kernel[1]))
+        return trees
+
+    def warnings(self) -> list[str]:
+        """Firmware that chosen modules may ask for and no package brings, for people."""
+        if not self.plan.kernel:
+            return []
+        names = sorted({*self.plan.kernel_modules, *self.plan.initrd_modules})
+        sources = self.module_trees | {name: self.root.trees[name] for name in self.plan.firmware}
+        parameters = {"modules": names, "firmware": list(self.plan.firmware)}
+        step = Step("micros.formats.kmod:missing_firmware", sources, parameters, "firmware that is missing")
+        missing: dict[str, list[str]] = json.loads(self.store.read(self._scheduler.run_all([step])[0]))
+        return [f"the module {name} may ask for firmware that no package of hardware.firmware brings: {', '.join(files)}"
+                for name, files in missing.items()]  # fmt: skip

@@ -7,21 +7,30 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from micros.base.errors import Kind, error
 from micros.machine import machine_named
+from micros.modules.boot.container import Container
 from micros.modules.boot.init import Init
 from micros.modules.boot.initrd import Initrd
 from micros.modules.boot.kernel import Boot
 from micros.modules.environment import Environment
+from micros.modules.hardware.firmware import Hardware
+from micros.modules.images.uki import Uki
 from micros.modules.security.wrappers import Wrappers
 from micros.modules.services.getty import Getty
+from micros.modules.services.mdevd import Mdevd
 from micros.modules.storage.root import Root
+from micros.modules.storage.tools import FsPackages
 from micros.modules.system import Artefact, Platform, System
 from micros.modules.users.accounts import Accounts, login_shells
 from micros.modules.virtualisation.virtualisation import Virtualisation
 from micros.plan.files import authorities, declared_files
+from micros.plan.modules import module_places
+from micros.plan.rules import rules_of
 
 if TYPE_CHECKING:
     from micros.base.digest import Digest
-    from micros.lang import Config, View
+    from micros.base.errors import Note
+    from micros.lang import Config, Evaluation, View
+    from micros.plan.rules import Rules
 
 CMDLINE_LIMIT_BYTES = 2048
 """COMMAND_LINE_SIZE of x86, with the NUL at its end; arm has 1024 and more of our boards 2048."""
@@ -50,64 +59,94 @@ class SystemPlan:
     certificates: tuple[str, ...]
     """Authorities of the user, PEM."""
     kernel: str
+    """The kernel's package; empty in a container."""
     kernel_modules: tuple[str, ...]
+    module_packages: tuple[str, ...]
+    """Packages with more modules."""
+    module_places: dict[str, tuple[Note, ...]]
+    """By module: the options that name it, and where they were set."""
+    firmware: tuple[str, ...]
     cmdline: str
     initrd_shell: str
+    """The package of the initrd's only program; empty where there is no initrd."""
     initrd_modules: tuple[str, ...]
-    initrd_script: str
+    initrd_loaded: tuple[str, ...]
+    """Those of its modules that are loaded whatever the hardware."""
+    initrd_files: dict[str, dict[str, Any]]
     initrd_compression: str
     initrd_level: int
+    efi_stub: str
+    """The package of what UEFI starts."""
     root_compression: str
     root_level: int
+    rules: Rules | None
+    """Rules of the packet filter that are checked before anything is built."""
     artefact: Artefact
     """What is built: one attribute of `system.build`."""
     memory_mib: int
     cores: int
     forwards: tuple[tuple[str, int, int], ...]
+    disks: tuple[tuple[int, str], ...]
+    """Disks besides the root's: MiB, and the file that keeps it; without a name it is gone after the run."""
     ready_text: str
     """What the console shows once the system is up."""
 
 
-def plan_of(config: Config, target: str) -> SystemPlan:
+def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
     """What a configuration means for the build of one artefact. Packages named inside texts join the others here.
 
     Raises errors of kind `usage` (no such target) and `does-not-fit` (a kernel command line that is too long).
     """
-    files = declared_files(config)
+    config = evaluation.config
+    files = declared_files(config, config[System].files)
     # What boots the system is there whatever the user's list says.
     init = config[Init]
     packages = {config[Environment].shell.name}
     packages |= {package.name for package in init.available_backends[init.backend].required_packages}
     packages |= {package.name for package in config[Environment].system_packages} | files.packages
+    packages |= {package.name for package in config[FsPackages].fs_packages}
     parts = {name: tuple(sorted(p for n, p in files.parts if n == name)) for name, _ in files.parts if name not in packages}
     boot, initrd, guest = config[Boot], config[Initrd], config[Virtualisation]
+    initrd_files = declared_files(config, initrd.files if initrd.enable else {})
+    own = not config[Container].is_container
+    firmware = [package.name for package in config[Hardware].firmware] if own else []
+    plugged = config[Mdevd].kernel_modules if config[Mdevd].enable else []
+    kernel_modules = [*boot.kernel_modules, *plugged] if own else []
+    initrd_modules = [*initrd.kernel_modules, *initrd.available_kernel_modules] if own else []
     return SystemPlan(
         name=config[System].name,
         machine=machine_named(config[Platform].host).name,
-        packages=tuple(sorted({*packages, *parts})),
+        packages=tuple(sorted({*packages, *parts, *firmware})),
         parts=dict(sorted(parts.items())),
         install=config[Environment].install,
         shell=config[Environment].shell.name,
         files=files.entries,
-        sources={digest: str(path) for digest, path in files.sources.items()},
+        sources={digest: str(path) for digest, path in {**files.sources, **initrd_files.sources}.items()},
         privileged=dict(config[Wrappers].privileged_files),
         required=login_shells(config[Accounts].users),
         kept=tuple(config[Environment].kept_files),
         certificates=authorities(config),
-        kernel=boot.kernel.name,
-        kernel_modules=tuple(boot.kernel_modules),
-        cmdline=_cmdline(boot.kernel_params),
-        initrd_shell=initrd.shell.name,
-        initrd_modules=tuple(initrd.kernel_modules),
-        initrd_script=initrd.script,
+        kernel=boot.kernel_package.name if own else "",
+        kernel_modules=tuple(dict.fromkeys(kernel_modules)),
+        module_packages=tuple(package.name for package in boot.extra_module_packages) if own else (),
+        module_places=module_places(evaluation, {*kernel_modules, *initrd_modules}),
+        firmware=tuple(firmware),
+        cmdline=cmdline_of(boot.kernel_params),
+        initrd_shell=initrd.shell.name if initrd.enable else "",
+        initrd_modules=tuple(dict.fromkeys(initrd_modules)),
+        initrd_loaded=tuple(dict.fromkeys(initrd.kernel_modules)),
+        initrd_files=initrd_files.entries,
         initrd_compression=initrd.compressor,
         initrd_level=initrd.level,
+        efi_stub=config[Uki].stub.name,
         root_compression=config[Root].compression,
         root_level=config[Root].level,
+        rules=rules_of(config),
         artefact=_artefact(config, target),
         memory_mib=guest.memory_size,
         cores=guest.cores,
         forwards=tuple((item.proto, item.host_port, item.guest_port) for item in guest.forward_ports),
+        disks=tuple((disk.size, disk.file) for disk in guest.disks),
         ready_text=" login:" if config[Getty].enable else "MicrOS: stage 2 done",
     )
 
@@ -125,7 +164,7 @@ def _artefact(config: Config, target: str) -> Artefact:
     return found
 
 
-def _cmdline(words: list[str]) -> str:
+def cmdline_of(words: list[str]) -> str:
     """The kernel's command line, if the kernel takes one as long as this."""
     line = " ".join(words)
     size, limit = len(line.encode()), CMDLINE_LIMIT_BYTES - 1

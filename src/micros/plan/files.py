@@ -12,11 +12,11 @@ from micros.base.errors import Kind, MicrosError, Note, Problem
 from micros.base.units import human_bytes
 from micros.lang import located
 from micros.modules.security.pki import CERTIFICATE, Pki
-from micros.modules.system import System
 from micros.modules.users.accounts import Accounts
 from micros.packages import packages_in, parts_in, without_markers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from micros.base.digest import Digest
@@ -41,11 +41,11 @@ class Files:
     """Files of the user whose contents are wanted, by digest."""
 
 
-def declared_files(config: Config) -> Files:
-    """All declared files. Raises one error with every file of the user that cannot be read, or that holds a secret."""
+def declared_files(config: Config, specs: Mapping[str, FileSpec]) -> Files:
+    """Declared files by path. Raises one error with every file of the user that cannot be read, or that holds a secret."""
     files = Files()
     problems: list[Problem] = []
-    for path, spec in sorted(config[System].files.items()):
+    for path, spec in sorted(specs.items()):
         files.packages |= {package.name for package in packages_in(_texts(spec))}
         files.parts |= set(parts_in(_texts(spec)))
         try:

@@ -31,7 +31,7 @@ class Guest:
 
     machine: Machine
     kernel: Path
-    initrd: Path
+    initrd: Path | None
     root: Path
     """The squashfs, attached read-only as the first virtio disk."""
     cmdline: str
@@ -39,8 +39,15 @@ class Guest:
     cores: int = 1
     forwards: tuple[tuple[str, int, int], ...] = ()
     """Ports of the host's loopback that reach the guest: protocol `tcp` or `udp`, host port, guest port."""
+    disks: tuple[Path, ...] = ()
+    """Raw images that the guest can write, attached as further virtio disks."""
     card: Card | None = None
     """A second network card."""
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The files that QEMU reads."""
+        return [self.kernel, *([self.initrd] if self.initrd is not None else []), self.root]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,8 @@ def arguments(guest: Guest, accelerator: str, *, sockets: Path | None = None) ->
     ]
     argv += ["-m", f"{guest.memory_mib}M", "-smp", str(guest.cores)]
     argv += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
-    argv += ["-kernel", str(guest.kernel), "-initrd", str(guest.initrd), "-append", guest.cmdline]
+    argv += ["-kernel", str(guest.kernel), "-append", guest.cmdline]
+    argv += ["-initrd", str(guest.initrd)] if guest.initrd is not None else []
     argv += ["-chardev", "stdio,id=console,mux=on,signal=off", "-serial", "chardev:console", "-mon", "console"]
     if sockets is not None:
         argv += ["-device", "virtio-serial-pci"]
@@ -90,6 +98,9 @@ def arguments(guest: Guest, accelerator: str, *, sockets: Path | None = None) ->
             argv += ["-chardev", f"socket,id={name},path={_escaped(sockets / name)},server=on,wait=off", "-device", device]
     argv += ["-drive", f"if=none,id=root,format=raw,readonly=on,file={_escaped(guest.root)}"]
     argv += ["-device", "virtio-blk-pci,drive=root"]
+    for number, path in enumerate(guest.disks):
+        argv += ["-drive", f"if=none,id=disk{number},format=raw,file={_escaped(path)}"]
+        argv += ["-device", f"virtio-blk-pci,drive=disk{number}"]
     forwards = "".join(f",hostfwd={kind}:127.0.0.1:{ours}-:{theirs}" for kind, ours, theirs in guest.forwards)
     argv += ["-netdev", f"user,id=net{forwards}", "-device", "virtio-net-pci,netdev=net,romfile="]
     if guest.card is not None:
@@ -132,7 +143,7 @@ def probe(guest: Guest, accelerator: str, emulator: Emulator, seconds: float) ->
 
     The kernel is told to say everything, whatever the guest's own command line wants, and no port is forwarded.
     """
-    alone = replace(guest, cmdline=f"console={guest.machine.console} loglevel=7 panic=-1", forwards=(), card=None)
+    alone = replace(guest, cmdline=f"console={guest.machine.console} loglevel=7 panic=-1", forwards=(), card=None, disks=())
     argv = [*emulator.argv, *arguments(alone, accelerator)]
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None

@@ -23,6 +23,7 @@ STAGE_2 = """\
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 [ -r /proc/cmdline ] && case " $(cat /proc/cmdline) " in *" boot.debugtrace "*) set -x ;; esac
 /etc/micros/activate
+[ ! -x /etc/micros/post-boot ] || /etc/micros/post-boot
 echo "MicrOS: stage 2 done at $(cut -d' ' -f1 /proc/uptime) s"
 exec {executable}
 """

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from micros.lang import Config, Module, Range, defines, lazy, option
+from micros.lang import Config, Module, Range, check, defines, lazy, option
 from micros.machine import machine_named
 from micros.modules.activation import Activation, ActivationScript
+from micros.modules.boot.container import ON_A_MACHINE
 from micros.modules.system import FileSpec, Platform, System
 from micros.packages import Package, package
 
@@ -17,17 +18,29 @@ done </etc/modules
 """
 
 
+def blacklist(names: list[str]) -> str:
+    """A file of /etc/modprobe.d (modprobe.d(5)) that keeps modules from being loaded by what the hardware is called."""
+    return "".join(f"blacklist {name}\n" for name in names)
+
+
 class Boot(Module, at="boot"):
     """The kernel and what it is told."""
 
-    kernel: Package = option(
+    kernel_package: Package = option(
         default=lazy(lambda config: package(machine_named(config[Platform].host).kernel)),
         default_text="Debian's small kernel for virtual machines",
         doc="The kernel's package.",
+        aliases=["boot.kernel_packages"],
     )
     kernel_params: list[str] = option(default=[], doc="Words of the kernel's command line.", example=["quiet"])
-    kernel_modules: list[str] = option(default=[], doc="Modules loaded after the root is mounted, in order.")
-    blacklisted_kernel_modules: list[str] = option(default=[], doc="Modules that are never loaded by themselves.")
+    kernel_modules: list[str] = option(
+        default=[], doc="Modules loaded by activation, in order. They bring what they depend on, and their firmware."
+    )
+    blacklisted_kernel_modules: list[str] = option(
+        default=[], doc="Modules that no hardware loads by itself, in the initrd neither; by name they can be loaded."
+    )
+    extra_module_packages: list[Package] = option(default=[], doc="Packages with more modules for this very kernel.")
+    kernel_patches: list[Any] = option(default=[], doc="Refused: the archive's kernel is compiled already.")
     console_log_level: Annotated[int, Range(0, 7)] = option(
         default=4, doc="Messages more important than this level go to the console."
     )
@@ -36,22 +49,35 @@ class Boot(Module, at="boot"):
         default_text="the first serial port",
         doc="Kernel name of the terminal that carries boot messages.",
     )
+    post_boot_commands: str = option(default="", doc="Shell code that stage 2 runs last, before the init system starts.")
 
     @defines(kernel_params)
     def parameters(self, config: Config) -> list[str]:
         """Console, log level, and a panic that ends the machine instead of hanging it."""
         return [f"console={self.console}", f"loglevel={self.console_log_level}", "panic=-1"]
 
-    @defines(System.files)
+    @defines(System.files, when=ON_A_MACHINE)
     def module_lists(self, config: Config) -> dict[str, FileSpec]:
-        """What activation loads."""
-        blacklist = "".join(f"blacklist {name}\n" for name in self.blacklisted_kernel_modules)
+        """What activation loads. The kernel itself looks for /sbin/modprobe."""
         return {
             "etc/modules": FileSpec(text="".join(f"{name}\n" for name in self.kernel_modules)),
-            "etc/modprobe.d/micros.conf": FileSpec(text=blacklist),
+            "etc/modprobe.d/micros.conf": FileSpec(text=blacklist(self.blacklisted_kernel_modules)),
+            "usr/sbin/modprobe": FileSpec(link="../bin/modprobe"),
         }
 
-    @defines(Activation.activation_scripts["modules"])
+    @defines(Activation.activation_scripts["modules"], when=ON_A_MACHINE)
     def load_modules(self, config: Config) -> ActivationScript:
         """Load what /etc/modules lists."""
-        return ActivationScript(text=LOAD_MODULES, deps=["mounts"])
+        return ActivationScript(text=LOAD_MODULES)
+
+    @defines(System.files, when=lazy(lambda config: bool(config[Boot].post_boot_commands)))
+    def post_boot(self, config: Config) -> dict[str, FileSpec]:
+        """What stage 2 runs last."""
+        text = f"#!/bin/sh\n{self.post_boot_commands.rstrip()}\n"
+        return {"etc/micros/post-boot": FileSpec(text=text, mode="0755")}
+
+    @check
+    def kernel_is_compiled_already(self, config: Config) -> str | None:
+        """Nothing can be patched in a kernel that comes as a binary."""
+        hint = "the archive's kernel is compiled already; set boot.kernel_package to one that has what the patches bring"
+        return f"boot.kernel_patches: {hint}" if self.kernel_patches else None

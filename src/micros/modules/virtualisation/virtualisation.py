@@ -51,12 +51,20 @@ class Forward(Record):
     guest_port: Port = option(default=REQUIRED, doc="Port in the guest.")
 
 
+class Disk(Record):
+    """A disk besides the root's, empty when it is made."""
+
+    size: Annotated[int, Range(1, 1 << 24)] = option(default=64, doc="Size in MiB.")
+    file: str = option(default="", doc="File that keeps it from run to run; without one it is gone after the run.")
+
+
 class Virtualisation(Module, at="virtualisation"):
     """The machine that `micros run` makes."""
 
     memory_size: Annotated[int, Range(32, 1 << 20)] = option(default=256, doc="Memory in MiB.")
     cores: Annotated[int, Range(1, 255)] = option(default=1, doc="Processors.")
     forward_ports: list[Forward] = option(default=[], doc="Ports of the host that reach the guest.")
+    disks: list[Disk] = option(default=[], doc="More disks: /dev/vdb and so on.")
     agent: bool = option(
         default=False,
         doc="Take commands as root on a virtio-serial port. `micros run -c` and `micros test` turn it on in what they boot.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from micros.store.step import Step
 
@@ -13,19 +13,26 @@ if TYPE_CHECKING:
 
 def archive(build: Builder) -> FileSteps:
     """The compressed cpio archive."""
+    options = {"compression": build.plan.initrd_compression, "level": build.plan.initrd_level}
+    return {"initrd": Step("micros.formats.cpio:write", {"tree": tree(build)}, options, "initrd")}
+
+
+def extra_utils(build: Builder) -> FileSteps:
+    """The same archive as it is before compression: every program, module and file of the initrd."""
+    return {"extra-utils.cpio": Step("micros.formats.cpio:write", {"tree": tree(build)}, {"compression": "none"}, "extra-utils")}
+
+
+def tree(build: Builder) -> Step:
+    """The initrd's tree: its modules with what they depend on and the firmware they ask for."""
     plan, trees = build.plan, build.initrd.trees
-    kernel = build.kernel[1]
-    load = {"modules": list(plan.initrd_modules), "load": True}
+    wanted = {"modules": list(plan.initrd_modules), "load": list(plan.initrd_loaded), "firmware": list(plan.firmware)}
+    sources = build.module_trees | {name: build.root.trees[name] for name in plan.firmware}
     links = {"package": trees[plan.initrd_shell]}
     inputs: dict[str, Digest | Step] = {
         **trees,
         "applets": Step("micros.formats.busybox:links", links, {"at": "usr/bin"}, "initrd applets", "tree"),
-        "modules": Step("micros.formats.kmod:select", {"kernel": kernel}, load, "initrd modules", "tree"),
+        "modules": Step("micros.formats.kmod:select", sources, wanted, "initrd modules", "tree"),
+        **build.sources(plan.initrd_files),
     }
-    directory = {"directory": True, "mode": "0755", "uid": 0, "gid": 0}
-    files: dict[str, dict[str, Any]] = dict.fromkeys(("dev", "proc", "root", "sys"), directory)
-    files["bin"] = {"link": "usr/bin"}
-    files["init"] = {"text": plan.initrd_script, "mode": "0755", "uid": 0, "gid": 0}
-    tree = Step("micros.formats.compose:compose", inputs, {"files": files, "below": ["applets"]}, "initrd tree", "tree")
-    options = {"compression": plan.initrd_compression, "level": plan.initrd_level}
-    return {"initrd": Step("micros.formats.cpio:write", {"tree": tree}, options, "initrd")}
+    parameters = {"files": plan.initrd_files, "below": ["applets"]}
+    return Step("micros.formats.compose:compose", inputs, parameters, "initrd tree", "tree")

@@ -1,0 +1,1 @@
+"""The hardware a system runs on."""
