@@ -159,7 +159,7 @@ def _leaves(path: Path_, value: Any) -> Iterator[tuple[Path_, ast.expr | None]]:
         for item in value:
             yield from _leaves((*path, "*"), item)
     elif path:
-        yield path, ast.Constant(value)
+        yield path, ast.parse(repr(value), mode="eval").body
 
 
 def is_default(record: dict[str, Any], value: ast.expr | None) -> bool:

@@ -20,7 +20,7 @@ from micros.base.tree import File, Symlink, Tree
 from micros.formats import elf
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from micros.base.digest import Digest
     from micros.base.step import Job
@@ -99,14 +99,30 @@ def _globs(table: str, name: str) -> list[str]:
 
 
 def slim(job: Job) -> Digest:
-    """Step program: the kept part of the tree `package`; parameters `name`, and `keep`, globs of what stays besides, or
-    `only`, the paths of all that stays. Raises an error of kind `bad-tree` where one of those is not there."""
+    """Step program: the kept part of the tree `package`.
+
+    Parameters: `name`, and `keep`, globs of what stays besides, or `only`, the paths of all that stays, with what they are
+    links to. Raises an error of kind `bad-tree` where one of those is not there.
+    """
     tree, only = job.tree(job.inputs["package"]), job.parameters.get("only")
     if only is None:
         return job.put_tree(kept(job.parameters["name"], tree, job.parameters.get("keep", ())))
     if missing := [path for path in only if path not in tree]:
         raise error(Kind.BAD_TREE, f"the package {job.parameters['name']} has no /{missing[0]}")
-    return job.put_tree(tree.only(lambda path, _: path in only))
+    wanted = {path for name in only for path in _with_targets(tree, name)}
+    return job.put_tree(tree.only(lambda path, _: path in wanted))
+
+
+def _with_targets(tree: Tree, path: str) -> Iterator[str]:
+    """A path, and as long as it is a link within the tree, where it leads."""
+    seen = set()
+    while path in tree and path not in seen:
+        yield path
+        seen.add(path)
+        entry = tree[path]
+        if not isinstance(entry, Symlink):
+            return
+        path = posixpath.normpath(posixpath.join("/", posixpath.dirname(path), entry.target)).lstrip("/")
 
 
 def whole(job: Job) -> Digest:

@@ -53,7 +53,7 @@ class Headers:
             directories = optional + (112 if kind == _PE32_PLUS else 96)
             certificates = struct.unpack_from("<II", program, directories + 8 * _CERTIFICATES)
         except struct.error:
-            sections = 0
+            raise error(Kind.BAD_FILE, "the stub is not a PE program") from None
         if not sections or program[:2] != b"MZ" or program[coff - 4 : coff] != b"PE\0\0":
             raise error(Kind.BAD_FILE, "the stub is not a PE program")
         table = optional + optional_bytes
