@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from micros import system
 from micros.base.errors import Kind, MicrosError
 from micros.modules import Accounts, Cron, Getty, Group, Init, Micros, Service, User
-from micros.modules.boot.init import Backend
+from micros.modules.boot.init import FEATURES, Backend
 from micros.modules.services import shell
 from micros.modules.services.services import Log
 from micros.modules.system import FileSpec, System
@@ -174,3 +175,12 @@ def test_cron_tables_are_the_users_own() -> None:
     assert files["etc/crontabs/nobody"].text == "0 0 * * * true\n"
     assert "ghost" in str(complaints(Cron(enable=True, system_cron_jobs=["* * * * * ghost true"])))
     assert "schedule" in str(complaints({"services": {"cron": {"jobs": {"a": {"schedule": "daily", "command": "x"}}}}}))
+
+
+def test_the_page_lists_the_init_systems_and_all_have_all_features() -> None:
+    page = (Path(__file__).parents[2] / "docs/services.md").read_text()
+    backends = system().config[Init].available_backends
+    assert re.findall(r"^\| `(\w+)`(?: \(default\))? \| .* MB \|", page, re.MULTILINE) == sorted(
+        backends, key=lambda name: page.index(f"| `{name}`")
+    )
+    assert {name: set(backend.supported_features) for name, backend in backends.items()} == dict.fromkeys(backends, set(FEATURES))
