@@ -63,6 +63,8 @@ from micros.modules.security.wrappers import Wrapper as Wrapper
 from micros.modules.security.wrappers import Wrappers as Wrappers
 from micros.modules.services.chronyd import Chronyd as Chronyd
 from micros.modules.services.clock import Clock as Clock
+from micros.modules.services.cron import Cron as Cron
+from micros.modules.services.cron import CronJob as CronJob
 from micros.modules.services.getty import Getty as Getty
 from micros.modules.services.logging import Logging as Logging
 from micros.modules.services.mdevd import DeviceRule as DeviceRule
