@@ -40,6 +40,9 @@ from micros.modules.networking.simple_static_ip import SimpleStaticIp as SimpleS
 from micros.modules.networking.sockets import Sockets as Sockets
 from micros.modules.networking.vlans import Vlan as Vlan
 from micros.modules.networking.vlans import Vlans as Vlans
+from micros.modules.networking.wireguard import Wireguard as Wireguard
+from micros.modules.networking.wireguard import WireguardInterface as WireguardInterface
+from micros.modules.networking.wireguard import WireguardPeer as WireguardPeer
 from micros.modules.nixos import Nixos as Nixos
 from micros.modules.profiles.container import ContainerProfile as ContainerProfile
 from micros.modules.profiles.hardened import Hardened as Hardened
@@ -52,6 +55,8 @@ from micros.modules.security.pam import PamService as PamService
 from micros.modules.security.pki import Pki as Pki
 from micros.modules.security.wrappers import Wrapper as Wrapper
 from micros.modules.security.wrappers import Wrappers as Wrappers
+from micros.modules.services.dnsmasq import Dnsmasq as Dnsmasq
+from micros.modules.services.dnsmasq import DnsmasqSettings as DnsmasqSettings
 from micros.modules.services.getty import Getty as Getty
 from micros.modules.services.services import Log as Log
 from micros.modules.services.services import Micros as Micros
