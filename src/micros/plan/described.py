@@ -13,8 +13,10 @@ from micros.modules.boot.initrd import Initrd
 from micros.modules.boot.kernel import Boot
 from micros.modules.environment import Environment
 from micros.modules.hardware.firmware import Hardware
+from micros.modules.images.uki import Uki
 from micros.modules.security.wrappers import Wrappers
 from micros.modules.services.getty import Getty
+from micros.modules.services.mdevd import Mdevd
 from micros.modules.storage.root import Root
 from micros.modules.storage.tools import FsPackages
 from micros.modules.system import Artefact, Platform, System
@@ -41,6 +43,8 @@ class SystemPlan:
     name: str
     machine: str
     packages: tuple[str, ...]
+    parts: dict[str, tuple[str, ...]]
+    """Absolute paths of the only files that are wanted of some of these packages; what those need comes along."""
     install: Literal["slim", "full"]
     shell: str
     files: dict[str, dict[str, Any]]
@@ -71,6 +75,8 @@ class SystemPlan:
     initrd_files: dict[str, dict[str, Any]]
     initrd_compression: str
     initrd_level: int
+    efi_stub: str
+    """The package of what UEFI starts."""
     root_compression: str
     root_level: int
     rules: Rules | None
@@ -99,16 +105,19 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
     packages |= {package.name for package in init.available_backends[init.backend].required_packages}
     packages |= {package.name for package in config[Environment].system_packages} | files.packages
     packages |= {package.name for package in config[FsPackages].fs_packages}
+    parts = {name: tuple(sorted(p for n, p in files.parts if n == name)) for name, _ in files.parts if name not in packages}
     boot, initrd, guest = config[Boot], config[Initrd], config[Virtualisation]
     initrd_files = declared_files(config, initrd.files if initrd.enable else {})
     own = not config[Container].is_container
     firmware = [package.name for package in config[Hardware].firmware] if own else []
-    kernel_modules = boot.kernel_modules if own else []
+    plugged = config[Mdevd].kernel_modules if config[Mdevd].enable else []
+    kernel_modules = [*boot.kernel_modules, *plugged] if own else []
     initrd_modules = [*initrd.kernel_modules, *initrd.available_kernel_modules] if own else []
     return SystemPlan(
         name=config[System].name,
         machine=machine_named(config[Platform].host).name,
-        packages=tuple(sorted(packages | set(firmware))),
+        packages=tuple(sorted({*packages, *parts, *firmware})),
+        parts=dict(sorted(parts.items())),
         install=config[Environment].install,
         shell=config[Environment].shell.name,
         files=files.entries,
@@ -122,13 +131,14 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
         module_packages=tuple(package.name for package in boot.extra_module_packages) if own else (),
         module_places=module_places(evaluation, {*kernel_modules, *initrd_modules}),
         firmware=tuple(firmware),
-        cmdline=_cmdline(boot.kernel_params),
+        cmdline=cmdline_of(boot.kernel_params),
         initrd_shell=initrd.shell.name if initrd.enable else "",
         initrd_modules=tuple(dict.fromkeys(initrd_modules)),
         initrd_loaded=tuple(dict.fromkeys(initrd.kernel_modules)),
         initrd_files=initrd_files.entries,
         initrd_compression=initrd.compressor,
         initrd_level=initrd.level,
+        efi_stub=config[Uki].stub.name,
         root_compression=config[Root].compression,
         root_level=config[Root].level,
         rules=rules_of(config),
@@ -154,7 +164,7 @@ def _artefact(config: Config, target: str) -> Artefact:
     return found
 
 
-def _cmdline(words: list[str]) -> str:
+def cmdline_of(words: list[str]) -> str:
     """The kernel's command line, if the kernel takes one as long as this."""
     line = " ".join(words)
     size, limit = len(line.encode()), CMDLINE_LIMIT_BYTES - 1

@@ -91,16 +91,17 @@ def _texts(config: Config) -> Iterator[tuple[str, str]]:
 def check(build: Builder, rules: Rules, toolbox: Toolbox) -> None:
     """Raise an error of kind `bad-rules` with each rule that nft refuses, its option and place."""
     files = {path: build.plan.files[path] for path in READ_BY_RULES if path in build.plan.files}
-    script = SCRIPT.format(rules=RULES, before=rules.before or ":")
-    files["check"] = {"text": script, "mode": "0755", "uid": 0, "gid": 0}
+    inputs: dict[str, Digest | Step] = dict(build.sources(files))
+    files["etc/check"] = {"text": SCRIPT.format(rules=RULES, before=rules.before or ":"), "mode": "0755", "uid": 0, "gid": 0}
+    below_etc = {path.removeprefix("etc/"): spec for path, spec in files.items()}
+    etc = Step("micros.formats.compose:compose", inputs, {"files": below_etc}, "rules", "tree")
     tools = toolbox.tree(TOOLS)
     applets = Step("micros.formats.busybox:links", {"package": tools}, {"at": "usr/bin"}, "applets", "tree")
-    inputs: dict[str, Digest | Step] = {"tools": tools, "applets": applets}
-    inputs |= build.sources(files)
-    root = Step("micros.formats.compose:compose", inputs, {"files": files, "below": ["applets"]}, "rules", "tree")
-    argv = {"argv": ["sh", "/check"], "capabilities": ["CAP_NET_ADMIN"]}
+    both: dict[str, Digest | Step] = {"tools": tools, "applets": applets}
+    root = Step("micros.formats.compose:compose", both, {"files": {}, "below": ["applets"]}, "tools with applets", "tree")
+    given = {"argv": ["sh", "/etc/check"], "capabilities": ["CAP_NET_ADMIN"]}
     try:
-        build.run(Step("micros.store.command:run", {"root": root}, argv, "check of the rules"))
+        build.run(Step("micros.store.command:run", {"root": root, "etc": etc}, given, "check of the rules"))
     except MicrosError as problem:
         if problem.kind not in (Kind.STEP_FAILED, Kind.SANDBOX):
             raise

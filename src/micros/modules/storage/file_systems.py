@@ -79,12 +79,21 @@ class FileSystems(Module):
         """In the order they are to be used, which is that of their being switched on (swapon(2))."""
         return sorted(self.swap_devices, key=lambda swap: -1 if swap.priority is None else swap.priority, reverse=True)
 
-    def script(self) -> str:
-        """The calls of `one` and `swap_on` (scripts/file-systems.sh)."""
-        needed = self.needed()
+    def of_root(self, device: str, file: str) -> dict[str, str]:
+        """The mount points of what stage 1 has mounted to reach the root, a file on a device, and where it has."""
+        media = {entry.mount_point: "/run/micros/medium" for entry in self.enabled() if file and source(entry) == device}
+        images = {f"{point}/{file}" for point in media}
+        return media | {entry.mount_point: "/run/micros/image" for entry in self.enabled() if entry.device in images}
+
+    def script(self, device: str = "", file: str = "") -> str:
+        """The calls of `one`, `shown` and `swap_on` (scripts/file-systems.sh); device and file are those of the root."""
+        needed, known = self.needed(), self.of_root(device, file)
         lines: list[str] = []
         for entry in self.enabled():
             if "noauto" in entry.options:
+                continue
+            if entry.mount_point in known:
+                lines.append(shlex.join(["shown", entry.mount_point, known[entry.mount_point]]))
                 continue
             words = [*flags(entry), *(["needed"] if entry.mount_point in needed else [])]
             words += [] if "nofail" in entry.options else ["wait"]

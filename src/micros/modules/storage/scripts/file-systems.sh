@@ -94,6 +94,13 @@ one() {
     mount_one "$@" || case $5 in *wait*) failed=1 ;; esac
 }
 
+# shown DIRECTORY SOURCE: what stage 1 has mounted to reach the root, unless that went into memory.
+shown() {
+    if ! mounted "$1" && mounted "$2"; then
+        mount -o bind "$2" "$1"
+    fi
+}
+
 # swap_on DEVICE MEBIBYTES: MEBIBYTES is for a file, which is made if it is not there. The first is used first.
 swap_on() {
     [ "$phase" = all ] || return 0
