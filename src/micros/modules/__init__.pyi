@@ -64,10 +64,10 @@ from micros.modules.security.pam import PamService as PamService
 from micros.modules.security.pki import Pki as Pki
 from micros.modules.security.wrappers import Wrapper as Wrapper
 from micros.modules.security.wrappers import Wrappers as Wrappers
-from micros.modules.services.dnsmasq import Dnsmasq as Dnsmasq
-from micros.modules.services.dnsmasq import DnsmasqSettings as DnsmasqSettings
 from micros.modules.services.chronyd import Chronyd as Chronyd
 from micros.modules.services.clock import Clock as Clock
+from micros.modules.services.dnsmasq import Dnsmasq as Dnsmasq
+from micros.modules.services.dnsmasq import DnsmasqSettings as DnsmasqSettings
 from micros.modules.services.getty import Getty as Getty
 from micros.modules.services.logging import Logging as Logging
 from micros.modules.services.mdevd import DeviceRule as DeviceRule
