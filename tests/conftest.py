@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import select
 import shlex
 import subprocess
 import sys
+import termios
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -67,7 +71,8 @@ def program(toolbox: Toolbox, tmp_path_factory: pytest.TempPathFactory) -> Progr
     def bring(package: str, name: str) -> str:
         root = toolbox.root([package])
         (loader,) = root.glob("usr/lib/*/ld-linux*.so*")
-        line = shlex.join([str(loader), "--library-path", str(loader.parent), str(root / "usr/bin" / name)])
+        (path,) = (root / place / name for place in ("usr/bin", "usr/sbin") if (root / place / name).exists())
+        line = shlex.join([str(loader), "--library-path", str(loader.parent), str(path)])
         script = directory / name
         script.write_text(f'#!/bin/sh\nexec {line} "$@"\n')
         script.chmod(0o755)
@@ -162,6 +167,44 @@ class Command:
         """A file beside which the lock will lie."""
         (self.directory / name).write_text(text)
         return name
+
+
+class Terminal:
+    """A pseudo-terminal of 24 rows and 80 columns with a `micros` on it, as a context manager."""
+
+    def __init__(self, micros: Command, verb: str, *arguments: str) -> None:
+        self.end, child = pty.openpty()
+        termios.tcsetwinsize(child, (24, 80))
+        self.modes = termios.tcgetattr(child)
+        argv = [sys.executable, "-m", "micros", verb, "--store", str(micros.store), *arguments]
+        self.process = subprocess.Popen(
+            argv, cwd=micros.directory, stdin=child, stdout=child, stderr=child, start_new_session=True
+        )
+        self.child = child
+        self.seen = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def read_until(self, text: bytes) -> bytes:
+        """What the terminal shows up to a text, from where the last reading ended."""
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while text not in self.seen:
+            assert time.monotonic() < deadline, self.seen.decode(errors="replace")
+            if select.select([self.end], [], [], 0.5)[0]:
+                self.seen += os.read(self.end, 4096)
+        shown, _, self.seen = self.seen.partition(text)
+        return shown
+
+    def type(self, text: bytes) -> None:
+        os.write(self.end, text)
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self.end)
+        os.close(self.child)
 
 
 @pytest.fixture

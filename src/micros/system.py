@@ -64,7 +64,7 @@ class MicrosSystem:
 
     def extend(self, *modules: Any) -> MicrosSystem:
         """A system with more modules; this one stays as it is."""
-        return MicrosSystem([*self._modules, *modules], self.file)
+        return MicrosSystem([*self._modules, *(as_root(module) for module in modules)], self.file)
 
     def plan(self, target: str = "dist") -> SystemPlan:
         """What a build of `system.build.<target>` needs, once everything is checked. Raises one error with every problem."""

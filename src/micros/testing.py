@@ -145,7 +145,7 @@ class Lab:
             plan = Builder(one.plan(), self._scheduler, lock, self._settings)
             artefacts = plan.build()
             plan.save_lock()
-        directory = self._directory / name
+        directory = self._directory / str(len(self._names))  # short: see launch.LONGEST_DIRECTORY
         directory.mkdir()
         guest = launch.guest_of(plan, artefacts, directory)
         if on_segment:

@@ -19,7 +19,7 @@ from tests.conftest import Command
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = ROOT / "examples/library"
-PAGES = [ROOT / "docs/language.md", ROOT / "docs/modules.md", LIBRARY / "README.md"]
+PAGES = [ROOT / "docs/language.md", ROOT / "docs/modules.md", ROOT / "docs/testing.md", LIBRARY / "README.md"]
 _BLOCK = re.compile(r"^```([a-z]+) ?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILES = ("python", "toml", "json")
 _COMMAND = re.compile(r"^\$ ([^\n]*)\n((?:(?!\$ )[^\n]*\n)*)", re.MULTILINE)
@@ -59,7 +59,7 @@ def _environment() -> dict[str, str]:
 
 def _python(micros: Command, *arguments: str) -> None:
     argv = [sys.executable, *arguments]
-    environment = os.environ | _environment()
+    environment = os.environ | _environment() | {"MICROS_STORE": str(micros.store)}
     done = subprocess.run(argv, cwd=micros.directory, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -370,3 +370,10 @@ def test_nix_reads_what_the_options_say() -> None:
     assert "nix-daemon" in box.config[Micros].services
     assert "nix-daemon" not in system({"not-os": {"nix": True}}, NixDaemon(enable=False)).config[Micros].services
     assert any("nix.enable" in text for text in problems(NixDaemon(enable=True)))
+
+
+def test_a_time_zone_brings_its_one_file_and_what_that_is_a_link_to() -> None:
+    described = system(Clock(time_zone="Europe/Bratislava"))
+    assert described.config[Environment].etc["localtime"].source is not None
+    assert described.plan().parts["tzdata"] == ("/usr/share/zoneinfo/Europe/Bratislava",)
+    assert any("../shadow" in text for text in problems(Clock(time_zone="../shadow")))

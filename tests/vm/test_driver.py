@@ -18,6 +18,7 @@ from micros.testing import Driver, machine, machines
 
 STATUS = """\
 #!/bin/sh
+[ -d /run/service/$2 ] || exit 2
 [ "$1" = status ] && sv status /run/service/$2 | grep '^run:' && sv -w 1 check /run/service/$2
 """
 LISTEN = "exec nc -ll -p 4000 -e true"
@@ -48,7 +49,7 @@ def failure(verb: Callable[[], object]) -> MicrosError:
     assert place.file == __file__
     assert "guest." in linecache.getline(place.file, place.line)
     text = str(caught.value)
-    assert "MicrOS: stage 1 done" in text, "the console's log is not in the notes"
+    assert "MicrOS: stage 2 done" in text, "the console's log is not in the notes"
     for other in caught.value.places:
         assert other.file.startswith(str(Path(__file__).parent)), "a place that is not the user's"
     return caught.value
@@ -134,6 +135,7 @@ def test_failures(guest: Driver) -> None:
         lambda: guest.wait_for_console_text("never said", timeout=1),
     ):
         assert failure(wait).kind == Kind.TIMEOUT
+    assert failure(lambda: guest.wait_for_service("nothing")).kind == Kind.COMMAND_FAILED
     assert failure(lambda: guest.copy_from_guest("/none", os.devnull)).kind == Kind.COMMAND_FAILED
 
 

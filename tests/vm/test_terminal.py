@@ -4,63 +4,24 @@ from __future__ import annotations
 
 import os
 import pty
-import select
 import shutil
 import signal
-import subprocess
-import sys
 import termios
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import TIMEOUT_SECONDS, Command
+from tests.conftest import TIMEOUT_SECONDS, Command, Terminal
 
 HELLO = Path(__file__).parents[2] / "examples/hello.py"
-
-
-class Terminal:
-    """A pseudo-terminal with `micros run hello.py` on it."""
-
-    def __init__(self, micros: Command) -> None:
-        self.end, child = pty.openpty()
-        self.modes = termios.tcgetattr(child)
-        argv = [sys.executable, "-m", "micros", "run", "--store", str(micros.store), "hello.py"]
-        self.process = subprocess.Popen(
-            argv, cwd=micros.directory, stdin=child, stdout=child, stderr=child, start_new_session=True
-        )
-        self.child = child
-        self.seen = b""
-
-    def read_until(self, text: bytes) -> bytes:
-        """What the terminal shows up to a text, from where the last reading ended."""
-        deadline = time.monotonic() + TIMEOUT_SECONDS
-        while text not in self.seen:
-            assert time.monotonic() < deadline, self.seen.decode(errors="replace")
-            if select.select([self.end], [], [], 0.5)[0]:
-                self.seen += os.read(self.end, 4096)
-        shown, _, self.seen = self.seen.partition(text)
-        return shown
-
-    def type(self, text: bytes) -> None:
-        os.write(self.end, text)
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        os.close(self.end)
-        os.close(self.child)
 
 
 @pytest.fixture
 def terminal(micros: Command) -> Iterator[Terminal]:
     shutil.copy(HELLO, micros.directory)
-    opened = Terminal(micros)
-    yield opened
-    opened.close()
+    with Terminal(micros, "run", "hello.py") as opened:
+        yield opened
 
 
 def test_login_status_poweroff(terminal: Terminal) -> None:
@@ -81,7 +42,7 @@ def test_login_status_poweroff(terminal: Terminal) -> None:
 
 
 def test_ctrl_a_x_leaves(terminal: Terminal) -> None:
-    terminal.read_until(b"MicrOS: stage 1 done")
+    terminal.read_until(b"MicrOS: stage 2 done")
     terminal.type(b"\x01x")
     terminal.read_until(b"times:")
     assert terminal.process.wait(TIMEOUT_SECONDS) == 0
@@ -89,7 +50,7 @@ def test_ctrl_a_x_leaves(terminal: Terminal) -> None:
 
 
 def test_a_terminated_run_takes_its_guest_along(terminal: Terminal) -> None:
-    terminal.read_until(b"MicrOS: stage 1 done")
+    terminal.read_until(b"MicrOS: stage 2 done")
     process = terminal.process.pid
     (guest,) = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     terminal.process.terminate()
@@ -99,11 +60,11 @@ def test_a_terminated_run_takes_its_guest_along(terminal: Terminal) -> None:
 
 
 def test_a_terminal_that_vanishes_takes_the_guest_along(terminal: Terminal) -> None:
-    terminal.read_until(b"MicrOS: stage 1 done")
+    terminal.read_until(b"MicrOS: stage 2 done")
     process = terminal.process.pid
     (guest,) = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     os.close(terminal.child)
     os.close(terminal.end)
     terminal.process.wait(TIMEOUT_SECONDS)
     assert not Path(f"/proc/{guest}").exists()
-    terminal.end, terminal.child = pty.openpty()  # for `close`
+    terminal.end, terminal.child = pty.openpty()  # for its end

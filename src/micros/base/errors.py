@@ -39,6 +39,7 @@ class Kind(StrEnum):
     USAGE = "usage"
     # this machine
     SYSTEM = "system"
+    BUSY = "busy"
     NO_MEMORY = "no-memory"
     # the archive
     NO_MIRROR = "no-mirror"
@@ -70,6 +71,7 @@ class Kind(StrEnum):
     SANDBOX = "sandbox"
     STEP_FAILED = "step-failed"
     DOES_NOT_FIT = "does-not-fit"
+    BAD_RULES = "bad-rules"
     UNKNOWN_MACHINE = "unknown-machine"
     UNKNOWN_MODULE = "unknown-module"
     # running

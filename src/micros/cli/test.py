@@ -159,9 +159,9 @@ class Runner:
     def _call(self, test: Test, guests: Mapping[str, Driver]) -> None:
         try:
             test.function(**guests)
-        except MicrosError:
+        except (MicrosError, KeyboardInterrupt, SystemExit):
             raise
-        except Exception as problem:
+        except BaseException as problem:  # what pytest's `fail` and `skip` raise is no Exception
             raise _failure(test, problem, guests) from None
 
     def _tell(self, result: Result) -> None:
@@ -225,7 +225,7 @@ def _test(name: str, function: Callable[..., object], systems: Mapping[str, Micr
     return Test(name, function, named)
 
 
-def _failure(test: Test, problem: Exception, guests: Mapping[str, Driver]) -> MicrosError:
+def _failure(test: Test, problem: BaseException, guests: Mapping[str, Driver]) -> MicrosError:
     """What a test raised, with the user's own lines and what the machines said last."""
     notes = [Note(where, text) for where, text in users_frames(problem.__traceback__) if is_users(where.file)]
     running = [guest for guest in guests.values() if guest.is_running]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from micros.base.digest import Digest
@@ -19,7 +19,7 @@ from micros.debian.resolver import resolve
 from micros.store.step import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from micros.debian.mirror import Source
@@ -69,7 +69,7 @@ class Settings:
 class Universe:
     """One architecture's packages. `pins` are those of the lock file, if there is one; `lock` what it should be now.
 
-    `kept` are globs of paths that slimming leaves in.
+    `kept` are globs of paths that slimming leaves in; `parts` are, by package, the only files that are wanted of it.
     """
 
     def __init__(
@@ -80,8 +80,10 @@ class Universe:
         settings: Settings | None = None,
         *,
         kept: Sequence[str] = (),
+        parts: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self._kept = list(kept)
+        self._parts = parts or {}
         self.machine = machine
         self.settings = settings or Settings()
         self.lock = pins or Pins()
@@ -142,7 +144,15 @@ class Universe:
         return offers | {name: offer for name, offer in self.lock.packages.items() if name in offers}
 
     def _installed(self, offers: dict[str, Offer], wanted: list[str], install: Literal["slim", "full"]) -> Closure:
-        return _Walk(self, offers).run(wanted) if install == "slim" else self._full(offers, wanted)
+        return self._with_kept(_Walk(self, offers).run(wanted)) if install == "slim" else self._full(offers, wanted)
+
+    def _with_kept(self, found: Closure) -> Closure:
+        """The packages with what is wanted besides; what they need was found without it."""
+        if not self._kept:
+            return found
+        offers = [offer for offer in found.packages if offer.name in found.trees]
+        digests = self._scheduler.run_all([self._step("slim", offer, keep=self._kept) for offer in offers])
+        return replace(found, trees={offer.name: digest for offer, digest in zip(offers, digests, strict=True)})
 
     def _unsaid(self, found: Closure) -> list[str]:
         """Essential packages that give what is still needed: nothing declares a dependency on them (policy 3.5)."""
@@ -162,11 +172,11 @@ class Universe:
         """The step that unpacks a package."""
         return Step("micros.formats.deb:unpack", {"deb": offer.sha256}, {"name": offer.name}, f"unpack {offer.name}", "tree")
 
-    def _step(self, program: str, offer: Offer) -> Step:
+    def _step(self, program: str, offer: Offer, **more: Any) -> Step:
         inputs = {"package": self.unpacked(offer)}
-        parameters: dict[str, Any] = {"name": offer.name}
-        if self._kept and program == "slim":
-            parameters["keep"] = self._kept
+        parameters: dict[str, Any] = {"name": offer.name, **more}
+        if offer.name in self._parts and program == "slim":
+            parameters["only"] = [path.lstrip("/") for path in self._parts[offer.name]]
         return Step(f"micros.debian.slim:{program}", inputs, parameters, f"slim {offer.name}", "tree")
 
     def _load(self, offers: Sequence[Offer]) -> list[tuple[Offer, Digest, dict[str, Any]]]:

@@ -56,7 +56,7 @@ from micros.lang.data import load_file, read_text, setting
 from micros.lang.evaluation import Config, Evaluation, OptionCell, View
 from micros.lang.finding import places_of
 from micros.lang.reading import plain
-from micros.lang.renames import alias, changed, merged, removed, renamed
+from micros.lang.renames import alias, changed, merged, removed, renamed, unavailable
 from micros.lang.surface import (
     REQUIRED,
     Entry,
@@ -76,5 +76,5 @@ __all__ = [
     "Option", "OptionCell", "Pattern", "Port", "Range", "Raw", "Record", "Source", "View", "after", "alias", "as_root",
     "before", "changed", "check", "default", "defines", "evaluate", "force", "formats", "lazy", "leaf_type", "load_file",
     "located", "merge", "merged", "option", "order", "override", "places_of", "places_of_record", "plain", "read_text",
-    "removed", "renamed", "setting", "string_filter", "warns", "when",
+    "removed", "renamed", "setting", "string_filter", "unavailable", "warns", "when",
 ]  # fmt: skip

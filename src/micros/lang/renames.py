@@ -80,6 +80,14 @@ def removed(old: OptionPath, text: str) -> Spec:
     return Spec(options=_tree(path, Decl(removed=text, visible=False)), config={"assertions": Optional([Deferred(assertion)])})
 
 
+def unavailable(path: OptionPath, text: str) -> Spec:
+    """A name that other systems have and this one does not, with all below it: reading it is an error of kind `removed`.
+
+    Whoever declares it checks whether it is set (`places_of`), and says `text`.
+    """
+    return Spec(options=_tree(path_of(path), Decl(removed=text, visible=False)))
+
+
 class Optional(list[Any]):
     """A definition that is dropped where its option is not declared."""
 

@@ -188,3 +188,14 @@ class Environment(Module, at="environment"):
             for path, file in config[System].files.items()
             if _PRIVATE_KEY.search(file.text)
         ]
+
+
+class SystemPath(Module, at="system"):
+    """The packages of the system, as NixOS names them."""
+
+    path: list[Package] = option(
+        default=lazy(lambda config: [config[Environment].shell, *config[Environment].system_packages]),
+        default_text="the shell's package and environment.system_packages",
+        doc="Every package that the system asks for, for reading: set environment.system_packages instead.",
+        read_only=True,
+    )

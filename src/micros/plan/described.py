@@ -13,6 +13,7 @@ from micros.modules.boot.initrd import Initrd
 from micros.modules.boot.kernel import Boot
 from micros.modules.environment import Environment
 from micros.modules.hardware.firmware import Hardware
+from micros.modules.images.uki import Uki
 from micros.modules.security.wrappers import Wrappers
 from micros.modules.services.getty import Getty
 from micros.modules.services.mdevd import Mdevd
@@ -23,11 +24,13 @@ from micros.modules.users.accounts import Accounts, login_shells
 from micros.modules.virtualisation.virtualisation import Virtualisation
 from micros.plan.files import authorities, declared_files
 from micros.plan.modules import module_places
+from micros.plan.rules import rules_of
 
 if TYPE_CHECKING:
     from micros.base.digest import Digest
     from micros.base.errors import Note
     from micros.lang import Config, Evaluation, View
+    from micros.plan.rules import Rules
 
 CMDLINE_LIMIT_BYTES = 2048
 """COMMAND_LINE_SIZE of x86, with the NUL at its end; arm has 1024 and more of our boards 2048."""
@@ -40,6 +43,8 @@ class SystemPlan:
     name: str
     machine: str
     packages: tuple[str, ...]
+    parts: dict[str, tuple[str, ...]]
+    """Absolute paths of the only files that are wanted of some of these packages; what those need comes along."""
     install: Literal["slim", "full"]
     shell: str
     files: dict[str, dict[str, Any]]
@@ -70,13 +75,18 @@ class SystemPlan:
     initrd_files: dict[str, dict[str, Any]]
     initrd_compression: str
     initrd_level: int
+    efi_stub: str
+    """The package of what UEFI starts."""
     root_compression: str
     root_level: int
+    rules: Rules | None
+    """Rules of the packet filter that are checked before anything is built."""
     artefact: Artefact
     """What is built: one attribute of `system.build`."""
     memory_mib: int
     cores: int
-    forwards: tuple[tuple[str, int, int], ...]
+    network: tuple[str, ...]
+    """Words of QEMU's user network: forwarded ports among them."""
     disks: tuple[tuple[int, str], ...]
     """Disks besides the root's: MiB, and the file that keeps it; without a name it is gone after the run."""
     ready_text: str
@@ -96,6 +106,7 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
     packages |= {package.name for package in init.available_backends[init.backend].required_packages}
     packages |= {package.name for package in config[Environment].system_packages} | files.packages
     packages |= {package.name for package in config[FsPackages].fs_packages}
+    parts = {name: tuple(sorted(p for n, p in files.parts if n == name)) for name, _ in files.parts if name not in packages}
     boot, initrd, guest = config[Boot], config[Initrd], config[Virtualisation]
     initrd_files = declared_files(config, initrd.files if initrd.enable else {})
     own = not config[Container].is_container
@@ -106,7 +117,8 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
     return SystemPlan(
         name=config[System].name,
         machine=machine_named(config[Platform].host).name,
-        packages=tuple(sorted(packages | set(firmware))),
+        packages=tuple(sorted({*packages, *parts, *firmware})),
+        parts=dict(sorted(parts.items())),
         install=config[Environment].install,
         shell=config[Environment].shell.name,
         files=files.entries,
@@ -120,19 +132,21 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
         module_packages=tuple(package.name for package in boot.extra_module_packages) if own else (),
         module_places=module_places(evaluation, {*kernel_modules, *initrd_modules}),
         firmware=tuple(firmware),
-        cmdline=_cmdline(boot.kernel_params),
+        cmdline=cmdline_of(boot.kernel_params),
         initrd_shell=initrd.shell.name if initrd.enable else "",
         initrd_modules=tuple(dict.fromkeys(initrd_modules)),
         initrd_loaded=tuple(dict.fromkeys(initrd.kernel_modules)),
         initrd_files=initrd_files.entries,
         initrd_compression=initrd.compressor,
         initrd_level=initrd.level,
+        efi_stub=config[Uki].stub.name,
         root_compression=config[Root].compression,
         root_level=config[Root].level,
+        rules=rules_of(config),
         artefact=_artefact(config, target),
         memory_mib=guest.memory_size,
         cores=guest.cores,
-        forwards=tuple((item.proto, item.host_port, item.guest_port) for item in guest.forward_ports),
+        network=guest.network,
         disks=tuple((disk.size, disk.file) for disk in guest.disks),
         ready_text=" login:" if config[Getty].enable else "MicrOS: stage 2 done",
     )
@@ -151,7 +165,7 @@ def _artefact(config: Config, target: str) -> Artefact:
     return found
 
 
-def _cmdline(words: list[str]) -> str:
+def cmdline_of(words: list[str]) -> str:
     """The kernel's command line, if the kernel takes one as long as this."""
     line = " ".join(words)
     size, limit = len(line.encode()), CMDLINE_LIMIT_BYTES - 1

@@ -39,6 +39,8 @@ LONGEST_PAUSE_SECONDS = 1.0
 """Pauses between two tries grow from one to the other."""
 CHUNK_BYTES = 1 << 20
 """Files are copied in pieces of this size."""
+NO_SUCH_SERVICE = (2, 127)
+"""What `micros-service status` says of a name it does not know, and the shell of a guest without that command."""
 LONGEST_NAME = 70
 """Characters of a command that a step shows."""
 
@@ -154,13 +156,13 @@ class Driver:
     @_verb
     def shutdown(self, *, timeout: float = TIMEOUT_SECONDS) -> None:
         """Have the guest power itself off, and wait until it has."""
-        self.vm.ask_to_end("poweroff", timeout=timeout)
+        self.vm.power_off(timeout=timeout)
         self._ended()
 
     @_verb
     def reboot(self, *, timeout: float = TIMEOUT_SECONDS) -> None:
         """Have the guest reboot, and wait until it takes commands again. Its memory is new, its writable disks are not."""
-        self.vm.ask_to_end("reboot", timeout=timeout)
+        self.vm.power_off(timeout=timeout, command="reboot")
         self._ended()
         self.power_on()
         self._come_up()
@@ -215,8 +217,10 @@ class Driver:
 
     @_verb
     def wait_for_service(self, name: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
-        """Wait until a service of `micros.services` is up and ready, or done where it runs once."""
-        self._repeat(f"micros-service status {shlex.quote(name)}", lambda status: status == 0, timeout)
+        """Wait until a service of `micros.services` is up and ready, or done where it runs once. Error of kind
+        `command-failed` where there is no such service."""
+        command = f"micros-service status {shlex.quote(name)}"
+        self._repeat(command, lambda status: status == 0, timeout, is_hopeless=NO_SUCH_SERVICE.__contains__)
 
     @_verb
     def wait_for_open_port(self, port: int, address: str = "localhost", *, timeout: float = TIMEOUT_SECONDS) -> None:
@@ -283,13 +287,21 @@ class Driver:
             raise self._failed(command, status, output.decode(errors="replace"))
         return output
 
-    def _repeat(self, command: str, is_wanted: Callable[[int], bool], timeout: float) -> str:
+    def _repeat(
+        self,
+        command: str,
+        is_wanted: Callable[[int], bool],
+        timeout: float,
+        is_hopeless: Callable[[int], bool] = lambda _: False,
+    ) -> str:
         """Try until the exit status is as wanted; each try has the time that is left."""
         deadline = time.monotonic() + timeout
         pause = SHORTEST_PAUSE_SECONDS
         status, output = self._run(command, timeout)
         while not is_wanted(status):
             left = deadline - time.monotonic()
+            if is_hopeless(status):
+                raise self._failed(command, status, output)
             if left <= 0:
                 raise self._failed(command, status, output, Kind.TIMEOUT, f" after {timeout:g} s still")
             time.sleep(min(pause, left))

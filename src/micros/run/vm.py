@@ -8,6 +8,7 @@ import functools
 import math
 import os
 import selectors
+import shlex
 import socket
 import subprocess
 import time
@@ -87,7 +88,8 @@ class Vm:
         assert self._process.stdout is not None
         self._console = self._process.stdout
         os.set_blocking(self._console.fileno(), False)
-        fcntl.fcntl(self._console, fcntl.F_SETPIPE_SZ, CONSOLE_BYTES)
+        with contextlib.suppress(PermissionError):  # a user with very many pipes gets small ones (pipe(7))
+            fcntl.fcntl(self._console, fcntl.F_SETPIPE_SZ, CONSOLE_BYTES)
         self._agent = _connect(path, self._process)
         self._received = bytearray()
         self._outgoing = b""
@@ -159,7 +161,7 @@ class Vm:
         if channel is None:
             raise self._failure(Kind.BOOT_FAILED, "QEMU has ended: there is no shell")
         size = os.get_terminal_size(0)
-        number = self._ask(SHELL.format(rows=size.lines, columns=size.columns, term=os.environ.get("TERM", "vt100")))
+        number = self._ask(SHELL.format(rows=size.lines, columns=size.columns, term=shlex.quote(os.environ.get("TERM", "vt100"))))
         with channel, terminal.raw(0):
             typed = functools.partial(_passed, functools.partial(os.read, 0), channel.sendall)
             shown = functools.partial(_passed, channel.recv, terminal.show)
@@ -172,12 +174,8 @@ class Vm:
                     if source in self._selector.get_map():
                         self._selector.unregister(source)
 
-    def power_off(self, *, timeout: float) -> None:
-        """Ask the guest to power off, and wait until QEMU has ended; the guest may be gone before it can answer."""
-        self.ask_to_end("poweroff", timeout=timeout)
-
-    def ask_to_end(self, command: str, *, timeout: float) -> None:
-        """Run a command after which the guest is no more, and wait until QEMU has ended."""
+    def power_off(self, *, timeout: float, command: str = "poweroff") -> None:
+        """Run a command after which the guest is no more, and wait until QEMU has ended. It may be gone before it can answer."""
         self._ask(command)
         self.wait_for_end(timeout=timeout)
 

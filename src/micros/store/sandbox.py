@@ -18,9 +18,10 @@ from micros.base.tree import Directory, File, Symlink, Tree
 from micros.store.disk import disk_errors, sync_file_system
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from micros.base.digest import Digest
     from micros.store.store import Store
 
 _LAST_LINES = 15
@@ -34,17 +35,7 @@ def lay_out(store: Store, tree: Tree) -> Path:
         return target
     with store.workspace() as workspace, disk_errors(store.root):
         root = workspace / "root"
-        root.mkdir()
-        for path, entry in tree.items():
-            if isinstance(entry, Directory):
-                (root / path).mkdir()
-            elif isinstance(entry, Symlink):
-                (root / path).symlink_to(entry.target)
-            elif isinstance(entry, File):
-                store.copy(entry.digest, root / path)
-                os.chmod(root / path, (entry.mode & 0o777) | 0o600)
-        for name in ("proc", "dev", "tmp", "run", "etc"):
-            (root / name).mkdir(exist_ok=True)
+        write_tree(tree, root, store.copy)
         with disk_errors(store.root):
             sync_file_system(root)
             try:
@@ -53,6 +44,21 @@ def lay_out(store: Store, tree: Tree) -> Path:
                 if not target.exists():
                     raise
     return target
+
+
+def write_tree(tree: Tree, root: Path, copy: Callable[[Digest, Path], None]) -> None:
+    """Make a new directory with the entries of a tree and the mount points of a sandbox. `copy` makes the file of a digest."""
+    root.mkdir()
+    for path, entry in tree.items():
+        if isinstance(entry, Directory):
+            (root / path).mkdir()
+        elif isinstance(entry, Symlink):
+            (root / path).symlink_to(entry.target)
+        elif isinstance(entry, File):
+            copy(entry.digest, root / path)
+            os.chmod(root / path, (entry.mode & 0o777) | 0o600)
+    for name in ("proc", "dev", "tmp", "run", "etc"):
+        (root / name).mkdir(exist_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +91,23 @@ class Sandbox:
         readable: Sequence[Path] = (),
         devices: Sequence[Path] = (),
         network: bool = False,
+        capabilities: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         directory: Path | None = None,
+        inside: Mapping[str, Path] | None = None,
+        writable_inside: Mapping[str, Path] | None = None,
+        as_root: bool = False,
     ) -> list[str]:
-        """The whole command line that runs `argv` with `root` as its file system; bound paths keep their names."""
+        """The whole command line that runs `argv` with `root` as its file system; bound paths keep their names.
+
+        `inside` and `writable_inside` are bound under other names. With `as_root`, the program and the files it sees belong
+        to root, whoever runs it. `capabilities` (capabilities(7)) are over the sandbox' own namespaces, and only root's.
+        """
         line = [*self.bubblewrap, "--unshare-all", "--die-with-parent", "--clearenv"]
         line += ["--share-net"] if network else []
+        line += ["--uid", "0", "--gid", "0"] if as_root else []
+        for name in capabilities:
+            line += ["--cap-add", name]
         # Entry by entry onto bubblewrap's own empty root, where mount points for bound paths can be made.
         for entry in sorted(root.iterdir()):
             if entry.is_symlink():
@@ -101,6 +118,9 @@ class Sandbox:
         for option, paths in (("--dev-bind", devices), ("--ro-bind", readable), ("--bind", writable)):
             for path in paths:
                 line += [option, str(path), str(path)]
+        for option, named in (("--ro-bind", inside), ("--bind", writable_inside)):
+            for name, path in (named or {}).items():
+                line += [option, str(path), name]
         for name, value in {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", **(environment or {})}.items():
             line += ["--setenv", name, value]
         line += ["--chdir", str(directory or "/tmp")]

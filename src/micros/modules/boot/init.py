@@ -160,7 +160,8 @@ def _identities(config: Config) -> dict[str, Identity]:
         if not service.enable or (service.user is None and service.group is None and not service.supplementary_groups):
             continue
         user = accounts.users.get(service.user or "root")
-        names = [name for name, group in accounts.groups.items() if service.user in group.members]
+        extra = user.extra_groups if user is not None else []
+        names = [name for name, group in accounts.groups.items() if service.user in group.members or name in extra]
         groups = [accounts.groups.get(name) for name in (service.group, *service.supplementary_groups, *names) if name]
         if user is None or None in groups:
             continue

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from micros.lang import Config, Module, Range, defines, lazy, option, removed
+from micros.lang import Config, Module, Range, check, defines, lazy, option
 from micros.machine import machine_named
 from micros.modules.activation import Activation, ActivationScript
-from micros.modules.boot.container import ON_A_MACHINE
+from micros.modules.boot.container import ON_A_MACHINE, not_in_a_container
 from micros.modules.system import FileSpec, Platform, System
 from micros.packages import Package, package
 
@@ -23,13 +23,7 @@ def blacklist(names: list[str]) -> str:
     return "".join(f"blacklist {name}\n" for name in names)
 
 
-class Boot(
-    Module,
-    at="boot",
-    imports=[
-        removed("boot.kernel_patches", "The kernel is the archive's, already compiled; set boot.kernel_package to another one.")
-    ],
-):
+class Boot(Module, at="boot"):
     """The kernel and what it is told."""
 
     kernel_package: Package = option(
@@ -46,6 +40,7 @@ class Boot(
         default=[], doc="Modules that no hardware loads by itself, in the initrd neither; by name they can be loaded."
     )
     extra_module_packages: list[Package] = option(default=[], doc="Packages with more modules for this very kernel.")
+    kernel_patches: list[Any] = option(default=[], doc="Refused: the archive's kernel is compiled already.")
     console_log_level: Annotated[int, Range(0, 7)] = option(
         default=4, doc="Messages more important than this level go to the console."
     )
@@ -70,13 +65,19 @@ class Boot(
             "usr/sbin/modprobe": FileSpec(link="../bin/modprobe"),
         }
 
-    @defines(Activation.activation_scripts["modules"], when=ON_A_MACHINE)
+    @defines(Activation.activation_scripts["modules"])
     def load_modules(self, config: Config) -> ActivationScript:
-        """Load what /etc/modules lists."""
-        return ActivationScript(text=LOAD_MODULES)
+        """Load what /etc/modules lists. In a container the host has done so; what waits for it need not know."""
+        return ActivationScript(text=LOAD_MODULES if not_in_a_container(config) else ":")
 
     @defines(System.files, when=lazy(lambda config: bool(config[Boot].post_boot_commands)))
     def post_boot(self, config: Config) -> dict[str, FileSpec]:
         """What stage 2 runs last."""
         text = f"#!/bin/sh\n{self.post_boot_commands.rstrip()}\n"
         return {"etc/micros/post-boot": FileSpec(text=text, mode="0755")}
+
+    @check
+    def kernel_is_compiled_already(self, config: Config) -> str | None:
+        """Nothing can be patched in a kernel that comes as a binary."""
+        hint = "the archive's kernel is compiled already; set boot.kernel_package to one that has what the patches bring"
+        return f"boot.kernel_patches: {hint}" if self.kernel_patches else None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from micros.lang import Config, Module, lazy, option
+from micros.modules.boot.container import Container
 from micros.modules.boot.init import Init
+from micros.modules.images.tarball import Tarball
 from micros.modules.system import Artefact
 
 
@@ -12,12 +14,23 @@ def _stage_2(config: Config) -> Artefact:
     return Artefact("micros.plan.artefacts.texts:text", {"name": "stage-2", "path": path})
 
 
+def _dist(config: Config) -> Artefact:
+    if config[Container].is_container:
+        return Artefact("micros.plan.artefacts.tarball:container", {"compression": config[Tarball].compression})
+    return Artefact("micros.plan.artefacts.dist:files")
+
+
+def _manifest(config: Config) -> Artefact:
+    return Artefact("micros.plan.artefacts.dist:manifest", {"of": _dist(config).plan, **_dist(config).parameters})
+
+
 class Dist(Module, at="system.build"):
     """The parts of a system that a boot loader, or QEMU, is given."""
 
     dist: Artefact = option(
-        default=Artefact("micros.plan.artefacts.dist:files"),
-        doc="kernel, initrd, root.squashfs, cmdline and manifest.json",
+        default=lazy(_dist),
+        default_text="what boots; for a container, what its engine takes",
+        doc="kernel, initrd, root.squashfs, cmdline and manifest.json; of a container rootfs.tar and manifest.json",
     )
     kernel: Artefact = option(default=Artefact("micros.plan.artefacts.kernel:image"), doc="the kernel's image")
     initrd: Artefact = option(
@@ -28,7 +41,7 @@ class Dist(Module, at="system.build"):
     squashfs: Artefact = option(default=Artefact("micros.plan.artefacts.squashfs:image"), doc="the root file system")
     cmdline: Artefact = option(default=Artefact("micros.plan.artefacts.kernel:cmdline"), doc="the kernel's command line")
     manifest: Artefact = option(
-        default=Artefact("micros.plan.artefacts.dist:manifest"), doc="every package with version, digest and size"
+        default=lazy(_manifest), default_text="of what `dist` is", doc="every package with version, digest and size"
     )
     boot_stage_1: Artefact = option(
         default=Artefact("micros.plan.artefacts.texts:text", {"name": "stage-1", "path": "init", "initrd": True}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from micros.lang import Config, Module, Record, check, defines, lazy, option
+from micros.lang import Complaint, Config, Module, Record, check, defines, lazy, option
 from micros.modules.boot.kernel import Boot
 from micros.modules.networking.addresses import InterfaceName, bad_names
 from micros.modules.networking.interfaces import Interface, Interfaces, Link
@@ -36,6 +36,7 @@ class Bridges(Module, at="networking"):
                     ]
                 ),
                 needs=bridge.interfaces,
+                declared_by=f"networking.bridges.{name}.interfaces",
             )
             for name, bridge in self.bridges.items()
         }
@@ -51,15 +52,18 @@ class Bridges(Module, at="networking"):
         return bad_names("networking.bridges", list(self.bridges))
 
     @check
-    def ports_are_ports(self, config: Config) -> str | None:
+    def ports_are_ports(self, config: Config) -> list[Complaint]:
         """A port belongs to one bridge and has no address: the bridge has."""
-        problems = []
+        found = []
         taken: dict[str, str] = {}
         for name, bridge in self.bridges.items():
+            here = f"networking.bridges.{name}.interfaces"
             for port in bridge.interfaces:
-                if taken.setdefault(port, name) != name:
-                    problems.append(f"networking.bridges.{taken[port]} and {name} both have the port {port}")
+                other = taken.setdefault(port, here)
+                if other != here:
+                    found.append(Complaint(f"{other} and {here} both have the port {port}", (other, here)))
                 entry = config[Interfaces].interfaces.get(port)
-                if entry is not None and (entry.dhcp or entry.ipv4.address or entry.ipv6.address):
-                    problems.append(f"networking.interfaces.{port} is a port of the bridge {name}, which has the addresses")
-        return "; ".join(problems) or None
+                if entry is not None and (entry.dhcp or entry.slaac or entry.ipv4.address or entry.ipv6.address):
+                    own = f"networking.interfaces.{port}"
+                    found.append(Complaint(f"{own} is a port of the bridge {name}, which has the addresses", (own, here)))
+        return found

@@ -34,14 +34,15 @@ bound | renew)
         ;;
     esac
     [ -z "$mtu" ] || ip link set "$interface" mtu "$mtu"
+    # A declared router comes first, then the cards in their order.
+    metric=$((1000 + $(cat "/sys/class/net/$interface/ifindex")))
     for gateway in $router; do
-        ip -4 route replace default via "$gateway" dev "$interface" && break
+        ip -4 route replace default via "$gateway" dev "$interface" metric $metric && break
     done
     {
         [ -z "$search$domain" ] || echo "search ${search:-$domain}"
         for server in $dns; do echo "nameserver $server"; done
     } >"$state/$interface.resolv"
-    rm -f "$state/$interface.asked"
     ;;
 *) exit 0 ;;
 esac
@@ -60,7 +61,6 @@ until [ -e "/sys/class/net/$1" ]; do
     sleep 0.2; n=$((n+1))
 done
 ip link set "$1" up
-rm -f "$state.asked"
 udhcpc -f -i "$1" -s /etc/micros/dhcp-event -p "$state.pid" -t 5 -T 1 -A 5 -x "hostname:$(hostname)" &
 client=$!
 trap 'kill $client; wait $client; exit 143' TERM INT HUP
@@ -68,9 +68,10 @@ before=1
 while kill -0 $client 2>/dev/null; do
     now=0
     { read -r now <"/sys/class/net/$1/carrier"; } 2>/dev/null
-    if [ "$before$now" = 01 ] && [ ! -e "$state.asked" ]; then
-        : >"$state.asked"
-        kill -USR1 $client
+    if [ "$before$now" = 01 ]; then
+        # Told to renew, udhcpc gives up an address that no server confirms. So first see whether there is one.
+        udhcpc -f -n -q -i "$1" -s /bin/true -t 3 -T 1 >/dev/null 2>&1 &
+        wait $! && kill -USR1 $client
     fi
     before=$now
     sleep 1 &

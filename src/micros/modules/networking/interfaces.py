@@ -7,13 +7,12 @@ them, and hot-plug the one of a card that came late. Links that are made, such a
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from micros.lang import REQUIRED, Config, Lines, Module, Record, check, defines, lazy, option
-from micros.lang.annotations import type_of
-from micros.lang.containers import CoercedTo, ListOf
-from micros.lang.types import Scalar
+from micros.base.errors import Kind, error
+from micros.lang import REQUIRED, Complaint, Config, Lines, Module, Record, check, defines, lazy, option
+from micros.lang.annotations import Converted
 from micros.modules.boot.kernel import Boot
 from micros.modules.networking.addresses import IPV4, IPV4_NETWORK, IPV6, IPV6_NETWORK, bad_names
 from micros.modules.order import cycle_in, in_order
@@ -22,6 +21,9 @@ from micros.modules.system import FileSpec, System
 
 WAIT_SECONDS = 5
 """How long the service waits for a card, and for IPv6 to find that an address is free (DAD, RFC 4862, 5.4)."""
+
+CABLE_SECONDS = 2
+"""How long it waits for a cable before it gives up on that."""
 
 FIREWALL_FAILED = "/run/micros/firewall-failed"
 """Exists where no rules at all could be loaded: then no interface comes up."""
@@ -39,13 +41,22 @@ set -e
 {body}"""
 
 WAIT_FOR_DAD = """\
+tentative() {{
+    found=1
+    while read -r _ _ _ _ flags name; do
+        [ "$name" = {name} ] || continue
+        [ $((0x$flags & 0x08)) = 0 ] || {{ echo "networking: another host has an IPv6 address of {name}"; exit 1; }}
+        [ $((0x$flags & 0x40)) = 0 ] || found=0
+    done </proc/net/if_inet6
+    return $found
+}}
 n=0
-while case "$(ip -6 addr show dev {name})" in *dadfailed*) n=-1; false ;; *tentative*) true ;; *) false ;; esac; do
-    [ $n -lt {wait}0 ] || break
+while tentative && [ $n -lt {wait}0 ]; do
+    [ $n -lt {short}0 ] || [ "$(cat /sys/class/net/{name}/carrier)" = 1 ] || break
     sleep 0.1; n=$((n+1))
 done
-[ $n != -1 ] || {{ echo "networking: another host has an IPv6 address of {name}"; exit 1; }}
 """
+"""The flags are IFA_F_DADFAILED and IFA_F_TENTATIVE of uapi/linux/if_addr.h. Without a cable nobody is asked."""
 
 SERVICE = """\
 failed=
@@ -93,25 +104,22 @@ class Link(Record):
 
     make: Lines = option(default=REQUIRED, doc="Shell code that makes it where it is not there.")
     needs: list[str] = option(default=[], doc="Interfaces that must be there before.")
+    declared_by: str = option(default=REQUIRED, doc="Path of the option that asks for it.")
 
 
-def _by_name(records: list[dict[str, Any]]) -> dict[str, Any]:
+def _by_name(records: list[Any]) -> dict[str, Any]:
     """The list form: records that have their names inside."""
+    for record in records:
+        if not (isinstance(record, Mapping) and isinstance(record.get("name"), str)):
+            hint = 'write networking.interfaces = [{ name = "eth0", dhcp = true }], or networking.interfaces.eth0.dhcp = true'
+            raise error(Kind.WRONG_TYPE, "an interface in the list `networking.interfaces` has no `name`", hint=hint)
     return {record["name"]: record for record in records}
-
-
-def _has_name(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("name"), str)
-
-
-_NAMED = Scalar("namedRecord", "record with a `name`", _has_name)
-_INTERFACES = CoercedTo(ListOf(_NAMED), _by_name, type_of(dict[str, Interface]))
 
 
 class Interfaces(Module, at="networking"):
     """What is connected."""
 
-    interfaces: Annotated[dict[str, Interface], _INTERFACES] = option(
+    interfaces: Annotated[dict[str, Interface], Converted(list[Any], _by_name)] = option(
         default={}, doc="Interfaces by the kernel's name; in data also a list of records with `name`."
     )
     links: dict[str, Link] = option(default={}, doc="Interfaces that modules make.", internal=True)
@@ -146,39 +154,44 @@ class Interfaces(Module, at="networking"):
         return bad_names("networking.interfaces", list(self.interfaces))
 
     @check
-    def names_are_keys(self, config: Config) -> str | None:
+    def names_are_keys(self, config: Config) -> list[Complaint]:
         """An entry of a mapping has no other name than its key."""
-        bad = [name for name, entry in self.interfaces.items() if entry.name not in ("", name)]
-        return f"networking.interfaces.{bad[0]}.name: the key is the name" if bad else None
+        paths = [f"networking.interfaces.{name}.name" for name, entry in self.interfaces.items() if entry.name not in ("", name)]
+        return [Complaint(f"{path} is not its key, which is the name", (path,)) for path in paths]
 
     @check
-    def addresses_fit(self, config: Config) -> str | None:
+    def addresses_fit(self, config: Config) -> list[Complaint]:
         """Gateways can be reached, no address is there twice, none has two sources."""
-        problems = []
+        found = []
         owners: dict[str, str] = {}
         for name, entry in self.interfaces.items():
             path = f"networking.interfaces.{name}"
             if entry.dhcp and entry.ipv4.address is not None:
-                problems.append(f"{path} has both dhcp and ipv4.address: an interface has its IPv4 address from one of them")
+                paths = (f"{path}.dhcp", f"{path}.ipv4.address")
+                found.append(Complaint(f"{path} has both dhcp and ipv4.address", paths, "leave one of them out"))
             for family, own in (("ipv4", entry.ipv4), ("ipv6", entry.ipv6)):
-                problems += _bad_gateway(f"{path}.{family}", own)
+                found += _bad_gateway(f"{path}.{family}", own)
                 if own.address is not None:
                     plain = str(ipaddress.ip_interface(own.address).ip)
-                    other = owners.setdefault(plain, name)
-                    if other != name:
-                        problems.append(f"networking.interfaces.{other} and {name} both have the address {plain}")
-        return "; ".join(problems) or None
+                    here = f"{path}.{family}.address"
+                    other = owners.setdefault(plain, here)
+                    if other != here:
+                        found.append(Complaint(f"{other} and {here} are the same address {plain}", (other, here)))
+        return found
 
     @check
-    def parents_are_known(self, config: Config) -> str | None:
+    def parents_are_known(self, config: Config) -> list[Complaint]:
         """What a link is made from is declared."""
-        missing = [
-            f"{name} is made from {other}, which is not declared; networking.interfaces.{other} = {{}} declares it"
+        return [
+            Complaint(
+                f"{name} is made from {other}, which is not declared",
+                (link.declared_by,),
+                f"networking.interfaces.{other} = {{}} declares it",
+            )
             for name, link in self.links.items()
             for other in link.needs
             if other not in self.interfaces
         ]
-        return "; ".join(missing) or None
 
     @check
     def links_have_no_cycle(self, config: Config) -> str | None:
@@ -192,15 +205,16 @@ def _enabled(interfaces: Interfaces) -> Iterator[tuple[str, Interface]]:
     yield from ((name, entry) for name, entry in interfaces.interfaces.items() if entry.enable)
 
 
-def _bad_gateway(path: str, own: Ipv4 | Ipv6) -> list[str]:
+def _bad_gateway(path: str, own: Ipv4 | Ipv6) -> list[Complaint]:
     if own.gateway is None:
         return []
     if own.address is None:
-        return [f"{path}.gateway needs {path}.address"]
+        return [Complaint(f"{path}.gateway needs {path}.address", (f"{path}.gateway",))]
     network, gateway = ipaddress.ip_interface(own.address).network, ipaddress.ip_address(own.gateway)
     if gateway in network or (gateway.version == 6 and gateway.is_link_local):
         return []
-    return [f"{path}.gateway {gateway} is not in {network}, so it cannot be reached"]
+    text = f"{path}.gateway {gateway} is not in {network}, so it cannot be reached"
+    return [Complaint(text, (f"{path}.gateway", f"{path}.address"))]
 
 
 def _settings(name: str, entry: Interface) -> Iterator[str]:
@@ -213,7 +227,7 @@ def _settings(name: str, entry: Interface) -> Iterator[str]:
         yield f"ip -4 addr replace {ipaddress.ip_interface(entry.ipv4.address)} dev {name}\n"
     if entry.ipv6.address is not None:
         yield f"ip -6 addr replace {ipaddress.ip_interface(entry.ipv6.address)} dev {name}\n"
-        yield WAIT_FOR_DAD.format(name=name, wait=WAIT_SECONDS)
+        yield WAIT_FOR_DAD.format(name=name, wait=WAIT_SECONDS, short=CABLE_SECONDS)
     for family, own in (("-4", entry.ipv4), ("-6", entry.ipv6)):
         if own.gateway is not None:
             yield f"ip {family} route replace default via {own.gateway} dev {name}\n"

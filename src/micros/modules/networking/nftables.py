@@ -8,10 +8,9 @@ checked when the system is built (`micros.plan.rules`).
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Literal
 
-from micros.lang import Config, Lines, Module, Record, check, defines, lazy, option, removed
+from micros.lang import Config, Lines, Module, Record, Source, check, defines, lazy, option, removed
 from micros.modules.activation import Activation, ActivationScript
 from micros.modules.boot.kernel import Boot
 from micros.modules.environment import Environment
@@ -114,7 +113,7 @@ class Nftables(Module, at="networking.nftables",
     package: Package = option(default=pkgs.nftables, doc="The package that brings nft.")
     tables: dict[str, Table] = option(default={}, doc="Tables of rules by name.")
     ruleset: Lines = option(default="", doc="Rules as nft reads them, after those of the tables.")
-    ruleset_file: Path | None = option(default=None, doc="A file of rules on the machine that builds, after those of `ruleset`.")
+    ruleset_file: Source | None = option(default=None, doc="A file of rules beside the one that says so, after `ruleset`.")
     flush_ruleset: bool = option(
         default=lazy(lambda config: bool(config[Nftables].ruleset or config[Nftables].ruleset_file)),
         default_text="whether there is a ruleset or a ruleset file",
@@ -144,7 +143,10 @@ class Nftables(Module, at="networking.nftables",
     @defines(System.files, when=enable)
     def files(self, config: Config) -> dict[str, FileSpec]:
         """The rules, and what is in force without them."""
-        return {RULES: FileSpec(text=ruleset_text(self), mode="0600"), CLOSED: FileSpec(text=CLOSED_RULES)}
+        files = {RULES: FileSpec(text=ruleset_text(self), mode="0600"), CLOSED: FileSpec(text=CLOSED_RULES)}
+        if self.ruleset_file is not None:
+            files[RULESET_FILE] = FileSpec(source=self.ruleset_file, mode="0600")
+        return files
 
     @defines(Activation.activation_scripts["firewall"], when=enable)
     def load(self, config: Config) -> ActivationScript:

@@ -34,6 +34,7 @@ class Vlans(Module, at="networking"):
             name: Link(
                 make=f"[ -e /sys/class/net/{name} ] || ip link add link {vlan.interface} name {name} type vlan id {vlan.id}",
                 needs=[vlan.interface],
+                declared_by=f"networking.vlans.{name}.interface",
             )
             for name, vlan in self.vlans.items()
         }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from micros.lang import Config, Module, defines, option
+from micros.lang import Config, Module, default, defines, option
 from micros.modules.boot.kernel import Boot
+from micros.modules.boot.sysctl import Sysctl
 
 SYSCTLS: dict[str, int | str] = {
     # what the kernel tells of itself
@@ -59,6 +60,11 @@ class Hardening(Module, at="security.hardening"):
         default=False,
         doc="Let not even root change the running kernel (`lockdown=confidentiality`): no modules without signature.",
     )
+
+    @defines(Sysctl.sysctl, when=enable)
+    def settings(self, config: Config) -> dict[str, bool | int | str | None]:
+        """What the running kernel can be told."""
+        return {key: default(value) for key, value in SYSCTLS.items()}
 
     @defines(Boot.kernel_params, when=enable)
     def parameters(self, config: Config) -> list[str]:

@@ -5,6 +5,8 @@ What is known of a service while the system runs lies in /run/micros/services/NA
     state     one line: state, starts, failed starts in a row, last exit status, second (of the uptime) of the last start
     main      process id and start time (proc(5), stat, field 22) of its main process
     stop      there while it is told to be down
+    stay      there while `micros-supervise` leaves it down
+    control   the FIFO that wakes `micros-supervise`
     degraded  why it is called degraded
     log       the FIFO to its logger, where it has one
 
@@ -55,16 +57,15 @@ kill_rest() {
     done
 }
 
-# A copy whose supervisor was killed still runs: there must not be two.
-end_previous() {
+# End the main process.
+end_main() { # SECONDS
     tries=0
-    while alive && [ $tries -lt $((STOP_SECONDS * 10)) ]; do
+    while alive && [ $tries -lt $(($1 * 10)) ]; do
         [ $tries != 0 ] || kill "$pid"
         sleep 0.1
         tries=$((tries + 1))
     done
     ! alive || kill -9 "$pid"
-    [ -n "$LEAVE_CHILDREN" ] || kill_rest
 }
 
 back_off() {
@@ -89,11 +90,14 @@ begin() {
     [ -d "$here" ] || mkdir -p "$here"
     [ -d "$group" ] || mkdir "$group" 2>/dev/null
     load
-    end_previous
+    # A copy whose supervisor was killed still runs: there must not be two.
+    end_main "$STOP_SECONDS"
+    [ -n "$LEAVE_CHILDREN" ] || kill_rest
     [ ! -w "$group/cgroup.procs" ] || echo 0 >"$group/cgroup.procs"
     read -r stat </proc/$$/stat
     set -- ${stat##*) }
     echo "$$ ${20}" >"$here/main"
+    [ ! -e "$here/stop" ] || exit 0
     if [ "$row" -gt 0 ]; then
         save delayed
         back_off
@@ -211,7 +215,7 @@ start() { # NAME
     case $state in
     ready | starting | waiting) ! alive || return 0 ;;
     esac
-    rm -f "$here/stop"
+    rm -f "$here/stop" "$here/stay"
     row=0
     save waiting
     up "$NAME"

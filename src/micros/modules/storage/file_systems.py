@@ -37,33 +37,15 @@ class FileSystem(Record):
     auto_resize: bool = option(default=False, doc="Let it fill its device.")
     no_check: bool = option(default=False, doc="Do not check it before it is mounted.")
 
-    def source(self) -> str:
-        """What is mounted, as mount(8) takes it."""
-        return f"LABEL={self.label}" if self.label is not None else self.device or self.fs_type
-
-    def is_block(self) -> bool:
-        """Whether it is on a block device of its own."""
-        return self.source().startswith(("/dev/", "LABEL=", "UUID=", "PARTUUID=", "PARTLABEL="))
-
-    def flags(self) -> list[str]:
-        """What is done to it besides mounting."""
-        if not self.is_block():
-            return []
-        asked = {"format": self.auto_format, "check": fs_kind(self.fs_type).checked and not self.no_check}
-        return [name for name, wanted in {**asked, "resize": self.auto_resize}.items() if wanted]
-
-    def mount_options(self) -> str:
-        """The options that the kernel knows."""
-        known = [word for word in self.options if word not in _OF_FSTAB and not word.startswith("x-")]
-        return ",".join(known) or "defaults"
-
 
 class SwapDevice(Record):
     """Memory on a disk."""
 
     device: str = option(default=REQUIRED, doc="A partition, by path, LABEL=, UUID=, ...; or a file.")
     size: Annotated[int, Range(1, 1 << 20)] | None = option(default=None, doc="MiB of a file, which is made if it is not there.")
-    priority: Annotated[int, Range(0, 32767)] | None = option(default=None, doc="Higher is used first.")
+    priority: Annotated[int, Range(0, 32767)] | None = option(
+        default=None, doc="Higher is used first, those without one last; of equal ones the first here."
+    )
 
 
 class FileSystems(Module):
@@ -93,30 +75,42 @@ class FileSystems(Module):
                 pending += needs[point]
         return found
 
-    def script(self) -> str:
-        """The calls of `one` and `swap_on` (scripts/file-systems.sh)."""
-        needed = self.needed()
+    def swaps(self) -> list[SwapDevice]:
+        """In the order they are to be used, which is that of their being switched on (swapon(2))."""
+        return sorted(self.swap_devices, key=lambda swap: -1 if swap.priority is None else swap.priority, reverse=True)
+
+    def of_root(self, device: str, file: str) -> dict[str, str]:
+        """The mount points of what stage 1 has mounted to reach the root, a file on a device, and where it has."""
+        media = {entry.mount_point: "/run/micros/medium" for entry in self.enabled() if file and source(entry) == device}
+        images = {f"{point}/{file}" for point in media}
+        return media | {entry.mount_point: "/run/micros/image" for entry in self.enabled() if entry.device in images}
+
+    def script(self, device: str = "", file: str = "") -> str:
+        """The calls of `one`, `shown` and `swap_on` (scripts/file-systems.sh); device and file are those of the root."""
+        needed, known = self.needed(), self.of_root(device, file)
         lines: list[str] = []
         for entry in self.enabled():
             if "noauto" in entry.options:
                 continue
-            flags = [*entry.flags(), *(["needed"] if entry.mount_point in needed else [])]
-            flags += [] if "nofail" in entry.options else ["wait"]
-            words = ["one", entry.mount_point, entry.source(), entry.fs_type, entry.mount_options(), " ".join(flags)]
-            lines.append(shlex.join([*words, entry.format_options]))
-        for swap in self.swap_devices:
-            numbers = ["" if number is None else str(number) for number in (swap.priority, swap.size)]
-            lines.append(shlex.join(["swap_on", swap.device, *numbers]))
+            if entry.mount_point in known:
+                lines.append(shlex.join(["shown", entry.mount_point, known[entry.mount_point]]))
+                continue
+            words = [*flags(entry), *(["needed"] if entry.mount_point in needed else [])]
+            words += [] if "nofail" in entry.options else ["wait"]
+            call = ["one", entry.mount_point, source(entry), entry.fs_type, mount_options(entry), " ".join(words)]
+            lines.append(shlex.join([*call, entry.format_options]))
+        for swap in self.swaps():
+            lines.append(shlex.join(["swap_on", swap.device, "" if swap.size is None else str(swap.size)]))
         return "".join(line + "\n" for line in lines)
 
     def fstab(self, root: tuple[str, str, str]) -> str:
         """/etc/fstab: the root's source, type and options, then all others in the order they are mounted."""
         lines = [" ".join([root[0], "/", root[1], root[2], "0 0"])]
         for entry in self.enabled():
-            fields = [entry.source(), entry.mount_point, entry.fs_type, ",".join(entry.options) or "defaults"]
-            passes = "2" if "check" in entry.flags() else "0"
+            fields = [source(entry), entry.mount_point, entry.fs_type, ",".join(entry.options) or "defaults"]
+            passes = "2" if "check" in flags(entry) else "0"
             lines.append(" ".join([*map(_field, fields), "0", passes]))
-        for swap in self.swap_devices:
+        for swap in self.swaps():
             options = "defaults" if swap.priority is None else f"pri={swap.priority}"
             lines.append(f"{_field(swap.device)} none swap {options} 0 0")
         return "".join(line + "\n" for line in lines)
@@ -156,10 +150,10 @@ class FileSystems(Module):
                 continue
             if entry.device is None and entry.label is None and entry.fs_type in ("auto", "none", *FORMATTED):
                 return f"{where} has neither device nor label"
-            other = types.setdefault(entry.source(), entry) if entry.is_block() else entry
+            other = types.setdefault(source(entry), entry) if is_block(entry) else entry
             if other.fs_type != entry.fs_type:
                 return (
-                    f"{where} takes {entry.source()} for {entry.fs_type}, file_systems.{other.mount_point!r} for {other.fs_type}"
+                    f"{where} takes {source(entry)} for {entry.fs_type}, file_systems.{other.mount_point!r} for {other.fs_type}"
                 )
         return None
 
@@ -168,13 +162,37 @@ class FileSystems(Module):
         """A blank device has no label to be found by, and only some types can be made or can grow."""
         for entry in self.file_systems.values():
             where = f"file_systems.{entry.mount_point!r}"
-            if entry.auto_format and entry.source().startswith(("LABEL=", "UUID=")):
-                return f"{where}.auto_format: a blank device cannot be found by {entry.source()}; name a path or PARTLABEL="
+            if entry.auto_format and source(entry).startswith(("LABEL=", "UUID=")):
+                return f"{where}.auto_format: a blank device cannot be found by {source(entry)}; name a path or PARTLABEL="
             if entry.auto_format and entry.fs_type not in FORMATTED:
                 return f"{where}.auto_format: {entry.fs_type!r} cannot be made, only {', '.join(FORMATTED)}"
             if entry.auto_resize and not fs_kind(entry.fs_type).resized:
                 return f"{where}.auto_resize: {entry.fs_type!r} cannot grow"
         return None
+
+
+def source(entry: FileSystem) -> str:
+    """What is mounted, as mount(8) takes it."""
+    return f"LABEL={entry.label}" if entry.label is not None else entry.device or entry.fs_type
+
+
+def is_block(entry: FileSystem) -> bool:
+    """Whether it is on a block device of its own."""
+    return source(entry).startswith(("/dev/", "LABEL=", "UUID=", "PARTUUID=", "PARTLABEL="))
+
+
+def flags(entry: FileSystem) -> list[str]:
+    """What is done to it besides mounting."""
+    if not is_block(entry):
+        return []
+    asked = {"format": entry.auto_format, "check": fs_kind(entry.fs_type).checked and not entry.no_check}
+    return [name for name, wanted in {**asked, "resize": entry.auto_resize}.items() if wanted]
+
+
+def mount_options(entry: FileSystem) -> str:
+    """The options that the kernel knows."""
+    known = [word for word in entry.options if word not in _OF_FSTAB and not word.startswith("x-")]
+    return ",".join(known) or "defaults"
 
 
 def _needs(entries: dict[str, FileSystem]) -> dict[str, list[str]]:
@@ -186,7 +204,7 @@ def _needs(entries: dict[str, FileSystem]) -> dict[str, list[str]]:
     return {
         point: [
             other
-            for other in (*entry.depends, *below(point), *([] if entry.is_block() else below(entry.device or "")))
+            for other in (*entry.depends, *below(point), *([] if is_block(entry) else below(entry.device or "")))
             if other != point
         ]
         for point, entry in entries.items()

@@ -38,7 +38,7 @@ def mount_all(config: Config) -> str:
     lines = [head, FUNCTIONS, MOUNT_ALL, config[Mounts].script(stage_1=False), "mkdir -p /run/micros/done /run/lock\n"]
     if own and config[Data].enable:
         lines.append('/usr/lib/micros/data "" || failed=1\n')
-    lines += [config[FileSystems].script() if own else "", '[ -z "$failed" ]\n']
+    lines += [config[FileSystems].script(config[Root].device, config[Root].file) if own else "", '[ -z "$failed" ]\n']
     return "".join(lines)
 
 

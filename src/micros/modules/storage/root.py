@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from micros.lang import Config, Module, Range, lazy, option
 from micros.modules.boot.mounts import Size
-from micros.modules.storage.file_systems import FileSystem, FileSystems
+from micros.modules.storage.file_systems import FileSystem, FileSystems, source
 
 
 def _entry(config: Config) -> FileSystem | None:
@@ -31,15 +31,15 @@ def _image(config: Config) -> tuple[str, str, str, list[str]]:
     """
     entry = _entry(config)
     if entry is not None and not _in_memory(config):
-        return entry.source(), "", entry.fs_type, ["ro"] if entry.options == ["defaults"] else entry.options
+        return source(entry), "", entry.fs_type, ["ro"] if entry.options == ["defaults"] else entry.options
     entries = [one for one in config[FileSystems].enabled() if entry is not None]
     for one in entries:
         if one.fs_type != "squashfs" or not one.needed_for_boot:
             continue
         for other in entries:
-            if one.source().startswith(other.mount_point.rstrip("/") + "/"):
-                return other.source(), one.source()[len(other.mount_point.rstrip("/")) + 1 :], "squashfs", ["ro"]
-        return one.source(), "", "squashfs", ["ro"]
+            if source(one).startswith(other.mount_point.rstrip("/") + "/"):
+                return source(other), source(one)[len(other.mount_point.rstrip("/")) + 1 :], "squashfs", ["ro"]
+        return source(one), "", "squashfs", ["ro"]
     return "/dev/vda", "", "squashfs", ["ro"]
 
 

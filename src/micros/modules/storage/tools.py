@@ -6,7 +6,7 @@ from micros.lang import Config, Module, defines, option
 from micros.modules.boot.container import ON_A_MACHINE
 from micros.modules.boot.initrd import Initrd
 from micros.modules.boot.kernel import Boot
-from micros.modules.storage.file_systems import FileSystems
+from micros.modules.storage.file_systems import FileSystems, flags
 from micros.modules.storage.kinds import fs_kind
 from micros.packages import Package
 
@@ -41,5 +41,5 @@ class FsPackages(Module, at="system"):
     def needed(self, config: Config) -> list[Package]:
         """Those of types that are asked for, or declared and checked, made or resized."""
         kinds = list(config[SupportedFilesystems].supported_filesystems)
-        kinds += [entry.fs_type for entry in config[FileSystems].enabled() if entry.flags()]
+        kinds += [entry.fs_type for entry in config[FileSystems].enabled() if flags(entry)]
         return list(dict.fromkeys(package for kind in kinds for package in fs_kind(kind).tools))

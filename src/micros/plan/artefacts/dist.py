@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
 from micros.plan.artefacts import initrd, kernel, squashfs
@@ -18,15 +19,18 @@ def files(build: Builder) -> FileSteps:
     build.module_trees  # noqa: B018 - whether the kernel has what was asked for is said before anything is built
     first = initrd.archive(build) if build.plan.initrd_shell else {}
     made = {**kernel.image(build), **first, **squashfs.image(build), **kernel.cmdline(build)}
-    return {**made, "manifest.json": _manifest(build, made)}
+    return {**made, "manifest.json": manifest_of(build, made)}
 
 
 def manifest(build: Builder) -> FileSteps:
-    """The manifest alone."""
-    return {"manifest.json": files(build)["manifest.json"]}
+    """The manifest alone, of the artefact that parameter `of` names."""
+    module, _, function = build.plan.artefact.parameters["of"].partition(":")
+    made: FileSteps = getattr(importlib.import_module(module), function)(build)
+    return {"manifest.json": made["manifest.json"]}
 
 
-def _manifest(build: Builder, made: FileSteps) -> Step:
+def manifest_of(build: Builder, made: FileSteps) -> Step:
+    """The step that writes what is in these artefacts."""
     inputs: dict[str, Digest | Step] = {f"artefact:{name}": value for name, value in made.items()}
     packages = []
     closures = {"root": build.root} | ({"initrd": build.initrd} if build.plan.initrd_shell else {})

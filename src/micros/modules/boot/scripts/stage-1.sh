@@ -91,6 +91,7 @@ find_iso() {
     waited=0
     while :; do
         for block in /sys/class/block/*; do
+            [ "$(cat "$block/size")" != 0 ] || continue
             mount -o ro "/dev/${block##*/}" /run/micros/stick 2>/dev/null || continue
             [ ! -e "/run/micros/stick/$findiso" ] || return 0
             umount /run/micros/stick

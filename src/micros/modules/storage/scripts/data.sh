@@ -51,7 +51,7 @@ case $kind in
 *) fresh "$device holds $kind, not $type" ;;
 esac
 if ! attach; then
-    [ -n "$RESET" ] || fresh "$device is damaged or no $type: $(tail -n 1 /run/micros/fsck)"
+    [ -n "$RESET" ] || fresh "$device is damaged or no $type: $(fsck_said)"
     mend || fresh "cannot make $device usable"
 fi
 if [ -n "$RESET" ] || [ -e "$at/.factory-reset" ]; then

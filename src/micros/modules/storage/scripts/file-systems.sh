@@ -31,9 +31,12 @@ check_fs() {
     [ $? -lt 4 ]
 }
 
+# The last words of the last check.
+fsck_said() { grep . /run/micros/fsck | tail -n 1; }
+
 # format_fs TYPE DEVICE OPTIONS
 format_fs() {
-    say "formatting the blank $2 as $1"
+    say "formatting $2 as $1"
     # shellcheck disable=SC2086 # the options are words
     case $1 in
     ext2 | ext3 | ext4) mke2fs -q -F -t "$1" $3 "$2" ;;
@@ -69,7 +72,7 @@ mount_one() {
         case $5 in
         *check*)
             if ! check_fs "$3" "$device"; then
-                say "$1: $device is damaged: $(tail -n 1 /run/micros/fsck)"
+                say "$1: $device is damaged: $(fsck_said)"
                 return 1
             fi
             ;;
@@ -91,18 +94,25 @@ one() {
     mount_one "$@" || case $5 in *wait*) failed=1 ;; esac
 }
 
-# swap_on DEVICE PRIORITY MEBIBYTES: MEBIBYTES is for a file, which is made if it is not there.
+# shown DIRECTORY SOURCE: what stage 1 has mounted to reach the root, unless that went into memory.
+shown() {
+    if ! mounted "$1" && mounted "$2"; then
+        mount -o bind "$2" "$1"
+    fi
+}
+
+# swap_on DEVICE MEBIBYTES: MEBIBYTES is for a file, which is made if it is not there. The first is used first.
 swap_on() {
     [ "$phase" = all ] || return 0
     device=$1
-    if [ -n "$3" ]; then
+    if [ -n "$2" ]; then
         if [ ! -e "$1" ]; then
-            (umask 077 && dd if=/dev/zero of="$1" bs=1M count="$3" 2>/dev/null && mkswap "$1" >/dev/null) || rm -f "$1"
+            (umask 077 && dd if=/dev/zero of="$1" bs=1M count="$2" 2>/dev/null && mkswap "$1" >/dev/null) || rm -f "$1"
         fi
     else
         wait_for "$1" "$wait_seconds"
     fi
     device=${device:-$1}
     ! grep -q "^$device " /proc/swaps || return 0
-    swapon ${2:+-p "$2"} "$device" || { say "no swap on $1"; failed=1; }
+    swapon "$device" || { say "no swap on $1"; failed=1; }
 }

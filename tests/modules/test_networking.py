@@ -1,0 +1,203 @@
+"""What the options of networking become, without a guest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from micros import system
+from micros.base.errors import Kind, MicrosError
+from micros.lang import Config
+from micros.modules import Boot, Firewall, Interface, Interfaces, Ipv4, Micros, Networking, Nftables, System
+from micros.modules.networking.nftables import modules_for
+
+
+def configured(*modules: Any) -> Config:
+    described = system(*modules)
+    described.evaluation.check()
+    return described.config
+
+
+def text(config: Config, path: str) -> str:
+    found: str = config[System].files[path].text
+    return found
+
+
+def complaints(*modules: Any) -> str:
+    with pytest.raises(MicrosError) as caught:
+        configured(*modules)
+    assert {problem.kind for problem in caught.value.problems} <= {Kind.ASSERTION, Kind.WRONG_TYPE, Kind.REMOVED}
+    return str(caught.value)
+
+
+def test_the_parents_list_of_interfaces() -> None:
+    config = configured(
+        {
+            "networking": {
+                "hostName": "box",
+                "hostId": "8425e349",
+                "timeServers": ["time.test"],
+                "interfaces": [
+                    {"name": "eth0", "dhcp": True, "slaac": True},
+                    {"name": "eth1", "ipv4": {"address": "10.0.0.2/24", "gateway": "10.0.0.1"}},
+                    {"name": "eth2", "ipv6": {"address": "fd00::2/64", "gateway": "fe80::1"}, "enable": False},
+                ],
+            }
+        },
+        {"networking": {"interfaces": [{"name": "eth1", "slaac": True}]}},
+    )
+    assert set(config[Interfaces].interfaces) == {"eth0", "eth1", "eth2"}
+    assert config[Interfaces].interfaces["eth1"].slaac
+    assert "ip -4 addr replace 10.0.0.2/24 dev eth1" in text(config, "etc/micros/net/eth1")
+    assert "ip -4 route replace default via 10.0.0.1 dev eth1" in text(config, "etc/micros/net/eth1")
+    assert "etc/micros/net/eth2" not in config[System].files
+    assert "dhcp-eth0" in config[Micros].services
+    assert text(config, "etc/hostid").encode("utf-8", "surrogateescape") == bytes.fromhex("49e32584")
+    assert config[Networking].time_servers == ["time.test"]
+
+
+def test_not_os_simple_static_ip() -> None:
+    config = configured({"not-os": {"simpleStaticIp": True}})
+    assert config[Interfaces].interfaces["eth0"].ipv4.address == "10.0.2.15/24"
+
+
+def test_dhcp_on_all_cards_leaves_out_those_with_settings() -> None:
+    config = configured(
+        {"networking": {"dhcp": {"enable": True}, "interfaces": {"eth1": {}}, "bridges": {"br0": {"interfaces": ["eth1"]}}}}
+    )
+    assert 'case " br0 eth1 "' in config[Micros].services["dhcp"].start_script
+    assert "bridge" in config[Boot].kernel_modules
+    assert "af_packet" in config[Boot].kernel_modules
+
+
+def test_declared_name_servers_stand_alone_unless_dhcp_overrides_them() -> None:
+    settings: dict[str, Any] = {"networking": {"nameservers": ["10.0.0.53", "fd00::53"], "dhcp": {"enable": True}}}
+    assert text(configured(settings), "etc/resolv.conf") == "nameserver 10.0.0.53\nnameserver fd00::53\n"
+    settings["networking"]["dhcp"]["overrideNameservers"] = True
+    config = configured(settings)
+    assert config[System].files["etc/resolv.conf"].link == "/run/resolv.conf"
+    assert "10.0.0.53" in text(config, "etc/micros/resolv.conf")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"interfaces": {"eth0": {"ipv4": {"address": "10.0.0.300/24"}}}}, "IPv4 address with the length of its prefix"),
+        ({"interfaces": {"eth0": {"ipv4": {"address": "10.0.0.3"}}}}, "IPv4 address with the length of its prefix"),
+        ({"interfaces": {"eth0": {"ipv6": {"address": "10.0.0.3/24"}}}}, "IPv6 address with the length of its prefix"),
+        ({"interfaces": {"eth0": {"ipv4": {"gateway": "10.0.0.1"}}}}, "gateway needs"),
+        ({"interfaces": {"a-name-that-is-too-long": {}}}, "at most 15"),
+        ({"interfaces": {"eth0": {"name": "eth1"}}}, "is not its key"),
+        ({"interfaces": [{"dhcp": True}]}, "has no `name`"),
+        ({"nameservers": ["dns.test"]}, "address"),
+        ({"hosts": {"localhost": ["a"]}}, "no address"),
+        ({"hostId": "12"}, "8 hexadecimal digits"),
+        ({"vlans": {"v": {"id": 5, "interface": "eth0"}}}, "not declared"),
+        ({"vlans": {"v": {"id": 5000, "interface": "eth0"}}}, "4094"),
+        ({"bridges": {"b": {"interfaces": ["b"]}}}, "made from each other"),
+        (
+            {"interfaces": {"e": {}}, "vlans": {"v": {"id": 5, "interface": "e"}, "w": {"id": 5, "interface": "e"}}},
+            "both number 5",
+        ),
+        ({"interfaces": {"e": {"dhcp": True}}, "bridges": {"b": {"interfaces": ["e"]}}}, "port of the bridge"),
+        ({"interfaces": {"e": {}}, "bridges": {"b": {"interfaces": ["e"]}, "c": {"interfaces": ["e"]}}}, "both have the port"),
+        ({"firewall": {"allowedTCPPortRanges": [{"from": 9, "to": 8}]}}, "ends before it begins"),
+        ({"firewall": {"autoLoadConntrackHelpers": True}}, "connection_tracking_modules"),
+        ({"firewall": {"extraForwardRules": "accept"}}, "filter_forward"),
+        ({"firewall": {"pingLimit": "often"}}, "rate"),
+        ({"firewall": {"interfaces": {"a b": {}}}}, "at most 15"),
+        ({"nftables": {"enable": False}}, "networking.firewall.enable = false"),
+        ({"firewall": {"enable": False}, "nftables": {"ruleset": "table ip x { }"}}, "networking.nftables.enable is off"),
+        ({"nftables": {"tables": {"1x": {}}}}, "name of a table"),
+        ({"nftables": {"checkRulesetRedirects": {"/etc/hosts": "x"}}}, "environment.etc"),
+        ({"nftables": {"flattenRulesetFile": True}}, "always part"),
+    ],
+)
+def test_what_cannot_be_is_said(settings: dict[str, Any], said: str) -> None:
+    assert said in complaints({"networking": settings})
+
+
+def rules(**options: Any) -> str:
+    return text(configured({"networking": {"firewall": options}}), "etc/nftables.conf")
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"allowedTCPPorts": [22, 80]}, "tcp dport { 22, 80 } accept"),
+        ({"allowedTCPPorts": [22], "allowedTCPPortRanges": [{"from": 20, "to": 30}]}, "tcp dport { 20-30 } accept"),
+        ({"allowedUDPPorts": [53]}, "udp dport { 53 } accept"),
+        ({"allowedUDPPortRanges": [{"from": 60000, "to": 60010}]}, "udp dport { 60000-60010 } accept"),
+        ({"interfaces": {"wan0": {"allowedTCPPorts": [22]}}}, 'iifname "wan0" tcp dport { 22 } accept'),
+        ({"trustedInterfaces": ["lan0"]}, 'iifname { "lo", "lan0" } accept'),
+        ({"pingLimit": "2/second burst 5 packets"}, "icmp type echo-request limit rate 2/second burst 5 packets accept"),
+        ({"rejectPackets": True}, "meta l4proto tcp reject with tcp reset"),
+        ({"checkReversePath": "loose"}, "fib saddr . mark oif exists accept"),
+        ({"checkReversePath": "strict"}, "fib saddr . mark . iif oif exists accept"),
+        ({"filterForward": True, "extraForwardRules": "iifname lan0 accept"}, "iifname lan0 accept"),
+        ({"extraInputRules": "tcp dport 1 accept"}, "tcp dport 1 accept"),
+        ({"extraReversePathFilterRules": "iifname vpn0 accept"}, "iifname vpn0 accept"),
+        ({"logRefusedPackets": True}, 'meta pkttype host log prefix "refused packet: " level info'),
+        ({"logRefusedPackets": True, "logRefusedUnicastsOnly": False}, 'log prefix "refused packet: " level info'),
+        ({"logReversePathDrops": True}, 'log prefix "rpfilter drop: " level info'),
+        ({"connectionTrackingModules": ["ftp"]}, 'tcp dport 21 ct helper set "ftp"'),
+    ],
+)
+def test_options_of_the_firewall_are_rules(options: dict[str, Any], line: str) -> None:
+    assert line in [one.strip() for one in rules(**options).splitlines()]
+    assert line not in [one.strip() for one in rules().splitlines()] or options == {"checkReversePath": "strict"}
+
+
+@pytest.mark.parametrize(
+    ("options", "gone"),
+    [
+        ({"allowPing": False}, "icmp type echo-request"),
+        ({"logRefusedConnections": False}, "refused connection"),
+        ({"checkReversePath": False}, "fib "),
+    ],
+)
+def test_what_is_turned_off_is_no_rule(options: dict[str, Any], gone: str) -> None:
+    assert gone in rules()
+    assert gone not in rules(**options)
+
+
+def test_all_interfaces_are_read_together() -> None:
+    config = configured(Firewall(allowed_tcp_ports=[1], interfaces={}), {"networking": {"firewall": {"interfaces": {"a": {}}}}})
+    assert config[Firewall].all_interfaces["default"].allowed_tcp_ports == [1]
+    assert set(config[Firewall].all_interfaces) == {"default", "a"}
+
+
+def test_modules_are_those_the_rules_need() -> None:
+    assert "nf_conntrack_ftp" in configured(Firewall(connection_tracking_modules=["ftp"]))[Boot].kernel_modules
+    assert modules_for('log prefix "reject" # masquerade\nct status dnat accept') == [
+        "nf_tables",
+        "nft_ct",
+        "nft_log",
+        "nf_log_syslog",
+    ]
+    assert "nft_masq" in modules_for("chain x { masquerade }")
+    assert "nft_meta_bridge" in modules_for("table bridge x { }")
+    assert modules_for("icmpv6 type nd-redirect drop") == ["nf_tables"]
+
+
+def test_rules_of_the_users_own() -> None:
+    config = configured(
+        Nftables(
+            ruleset="table ip late { }",
+            extra_deletions="delete table ip old",
+            tables={"mine": {"family": "ip", "content": "chain x { }"}, "off": {"enable": False}},  # type: ignore[dict-item]
+        )
+    )
+    lines = text(config, "etc/nftables.conf").splitlines()
+    assert lines[:2] == ["flush ruleset", "delete table ip old"]
+    assert lines[-1] == "table ip late { }"
+    assert "table ip mine {" in lines
+    assert not any("off" in line for line in lines)
+
+
+def test_without_the_firewall_nothing_of_it_is_there() -> None:
+    config = configured(Firewall(enable=False), Interfaces(interfaces={"eth0": Interface(ipv4=Ipv4(address="10.0.0.2/8"))}))
+    assert "etc/nftables.conf" not in config[System].files
+    assert not any(name.startswith(("nf", "nft")) for name in config[Boot].kernel_modules)
+    assert "nft" not in text(config, "etc/micros/activate")

@@ -1,0 +1,86 @@
+"""A container: no kernel and no initrd, one archive of the root, which boots without any container engine."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import lzma
+import subprocess
+import tarfile
+import threading
+from pathlib import Path
+
+import pytest
+
+from micros.debian.tools import Toolbox
+from tests.conftest import Command
+
+BOX = """\
+images.tarball.compression = "xz"
+[profiles.container]
+enable = true
+[security.wrappers.ping]
+source = "/bin/busybox"
+capabilities = "cap_net_raw+ep"
+[micros.services.hello]
+start_script = "echo hello from $(hostname), process $$; exec sleep infinity"
+"""
+SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def result(store_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The artefacts of a container."""
+    micros = Command(store_root, tmp_path_factory.mktemp("container"))
+    micros.write("box.toml", BOX)
+    done = micros("build", "box.toml")
+    assert done.status == 0, done.err
+    return micros.directory / "result"
+
+
+def test_it_is_an_archive_without_kernel_modules_and_initrd(result: Path) -> None:
+    assert {path.name for path in result.iterdir()} == {".micros", "manifest.json", "rootfs.tar.xz"}
+    names = {package["name"] for package in json.loads((result / "manifest.json").read_text())["packages"]}
+    assert "busybox" in names
+    assert not {name for name in names if name.startswith(("linux", "busybox-static", "firmware"))}
+    with tarfile.open(result / "rootfs.tar.xz") as archive:
+        members = {member.name: member for member in archive}
+    assert not [name for name in members if "lib/modules" in name or name.startswith("boot/")]
+    assert members["usr/lib/micros/wrappers/ping"].pax_headers["SCHILY.xattr.security.capability"].startswith("\x01\0\0\x02")
+    assert members["etc/shadow"].mode == 0o600
+    assert members["bin"].linkname == "usr/bin"
+
+
+def test_everything_of_a_system_is_one_archive_and_the_same_twice(store_root: Path, tmp_path: Path) -> None:
+    micros = Command(store_root, tmp_path)
+    micros.write("box.toml", BOX)
+    assert micros("build", "box.toml", "toplevel").status == 0
+    first = (tmp_path / "result/toplevel.tar").read_bytes()
+    assert micros("build", "box.toml", "tarball", "-o", "second").status == 0
+    with tarfile.open(tmp_path / "second/rootfs.tar.xz") as archive, tarfile.open(tmp_path / "result/toplevel.tar") as other:
+        assert archive.getnames() == other.getnames()
+    assert lzma.decompress((tmp_path / "second/rootfs.tar.xz").read_bytes()) == first
+
+
+def test_a_service_runs_in_the_unpacked_tree(result: Path, toolbox: Toolbox, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    with tarfile.open(result / "rootfs.tar.xz") as archive:
+        archive.extractall(root, filter="fully_trusted")
+    bubblewrap = toolbox.sandbox(toolbox.root(["bubblewrap"])).bubblewrap
+    options = ["--unshare-all", "--die-with-parent", "--clearenv", "--uid", "0", "--gid", "0", "--hostname", "crate"]
+    mounts = ["--bind", str(root), "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/run"]
+    command = [*bubblewrap, *options, *mounts, "--as-pid-1", "/usr/sbin/init"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        assert process.stdout is not None
+        timer = threading.Timer(SECONDS, process.kill)
+        timer.start()
+        lines = []
+        with contextlib.closing(process.stdout):
+            for raw in process.stdout:
+                lines.append(raw.decode().strip())
+                if lines[-1].startswith("hello from"):
+                    break
+        process.kill()
+        timer.cancel()
+    assert lines[-1].startswith("hello from crate"), lines
+    assert not [line for line in lines if "failed" in line], lines
