@@ -67,8 +67,8 @@ class Boot(Module, at="boot"):
 
     @defines(Activation.activation_scripts["modules"])
     def load_modules(self, config: Config) -> ActivationScript:
-        """Load what /etc/modules lists. In a container there is nothing to load, but others may still wait for this."""
-        return ActivationScript(text=LOAD_MODULES if not_in_a_container(config) else "true")
+        """Load what /etc/modules lists. In a container the host has done so; what waits for it need not know."""
+        return ActivationScript(text=LOAD_MODULES if not_in_a_container(config) else ":")
 
     @defines(System.files, when=lazy(lambda config: bool(config[Boot].post_boot_commands)))
     def post_boot(self, config: Config) -> dict[str, FileSpec]:
