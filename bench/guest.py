@@ -44,7 +44,7 @@ def measure(name: str, described: MicrosSystem, size_mark: float, directory: Pat
             assert handed is not None
             seconds.append(up - float(handed[1]))
             memory.append(int(guest.succeed("free | awk '/Mem/ { print $3 }'")))
-            size = sum(path.stat().st_size for path in (guest.guest.root, guest.guest.initrd) if path is not None)
+            size = sum(path.stat().st_size for path in (guest.vm.guest.root, guest.vm.guest.initrd) if path is not None)
     figure("  initrd + root.squashfs", size / 1e6, "MB", size_mark)
     figure(f"  /init to all services up (least of {REPEATS})", min(seconds), "s", 2)
     figure(f"  memory used (least of {REPEATS})", min(memory) / 1024, "MiB", 40)
