@@ -12,7 +12,7 @@ import pytest
 
 from micros import system
 from micros.base.errors import Kind, MicrosError
-from micros.modules import Micros, Networking, Service
+from micros.modules import Firewall, Micros, Networking, Service
 from micros.modules.system import FileSpec, System
 from micros.testing import Driver, machine, machines
 
@@ -24,6 +24,7 @@ STATUS = """\
 LISTEN = "exec nc -ll -p 4000 -e true"
 box = system(
     Networking(host_name="box"),
+    Firewall(allowed_tcp_ports=[4000]),
     System(files={"usr/bin/micros-service": FileSpec(text=STATUS, mode="0755")}),
     Micros(
         services={
