@@ -9,7 +9,7 @@ import pytest
 from micros import system
 from micros.base.errors import Kind, MicrosError
 from micros.lang import Config
-from micros.modules import Boot, Firewall, Interface, Interfaces, Ipv4, Micros, Networking, Nftables, System
+from micros.modules import Boot, Firewall, Interface, Interfaces, Ipv4, Micros, Networking, Nftables, Sockets, System
 from micros.modules.networking.nftables import modules_for
 
 
@@ -201,3 +201,63 @@ def test_without_the_firewall_nothing_of_it_is_there() -> None:
     assert "etc/nftables.conf" not in config[System].files
     assert not any(name.startswith(("nf", "nft")) for name in config[Boot].kernel_modules)
     assert "nft" not in text(config, "etc/micros/activate")
+
+
+KEY = "CpFwNDcO4QlPCghdqHtnmH7incZnQLQB1OKUt1HYM0Q="
+
+
+def tunnel(**options: Any) -> dict[str, Any]:
+    return {"networking": {"wireguard": {"interfaces": {"wg0": options}}}}
+
+
+def test_a_tunnel_tells_the_kernel_what_is_declared() -> None:
+    peer = {"publicKey": KEY, "allowedIPs": ["10.6.0.9/32"], "presharedKeyFile": "/run/psk", "persistentKeepalive": 25}
+    config = configured(tunnel(ips=["10.6.0.1/24"], privateKeyFile="/run/key", allowedIPsAsRoutes=False, peers=[peer]))
+    script = text(config, "etc/micros/net/wg0")
+    assert "wg set wg0 private-key /run/key\n" in script
+    assert "preshared-key /run/psk persistent-keepalive 25 allowed-ips 10.6.0.9/32\n" in script
+    assert "route" not in script
+    assert "genkey" not in script
+    assert "wireguard" in config[Boot].kernel_modules
+    assert not config[Sockets].sockets
+
+
+def test_a_key_that_is_made_at_each_boot_is_warned_about() -> None:
+    (warning,) = system(tunnel(generatePrivateKeyFile=True)).evaluation.warnings
+    assert "wg0" in warning
+    assert not system(tunnel(generatePrivateKeyFile=True), {"storage": {"data": {"enable": True}}}).evaluation.warnings
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"ips": ["10.6.0.1"]}, "length of its prefix"),
+        ({"openFirewall": True}, "listen_port"),
+        ({"privateKey": KEY}, "no option"),
+        ({"peers": [{"publicKey": "short"}]}, "public key"),
+        ({"peers": [{"publicKey": KEY, "endpoint": "nowhere"}]}, "host and port"),
+    ],
+)
+def test_what_is_no_tunnel_is_said(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(MicrosError) as caught:
+        configured(tunnel(**options))
+    assert said in str(caught.value)
+
+
+def test_a_port_has_one_owner() -> None:
+    settings = {"enable": True, "openFirewall": True, "settings": {"dhcp-range": "10.0.0.5,10.0.0.9", "domain-needed": True}}
+    config = configured({"services": {"dnsmasq": settings}})
+    assert config[Sockets].sockets == {"tcp/53": "services.dnsmasq", "udp/53": "services.dnsmasq", "udp/67": "services.dnsmasq"}
+    assert config[Firewall].allowed_udp_ports == [53, 67]
+    with pytest.raises(MicrosError) as caught:
+        configured({"services": {"dnsmasq": settings}}, tunnel(listenPort=53))
+    assert caught.value.kind == Kind.CONFLICT
+
+
+def test_dnsmasq_asks_those_whom_the_host_would() -> None:
+    config = configured({"services": {"dnsmasq": {"enable": True}}, "networking": {"nameservers": ["10.0.0.53"]}})
+    assert text(config, "etc/resolv.conf") == "nameserver 127.0.0.1\nnameserver 10.0.0.53\n"
+    lines = text(config, "etc/dnsmasq.conf").splitlines()
+    assert "no-resolv" in lines
+    assert "server=10.0.0.53" in lines
+    assert "port=53" in lines

@@ -1,7 +1,7 @@
 """What the tests set: found in their source, so that nobody has to keep a list.
 
-Counted are calls of module and record classes, mappings, TOML texts, settings of the command line, and Python texts with such
-calls. A constant that is the option's default does not count.
+Counted are calls of module and record classes, what is built, mappings, TOML texts, settings of the command line, and Python
+texts with such calls. A constant that is the option's default does not count.
 """
 
 from __future__ import annotations
@@ -37,8 +37,17 @@ def declared() -> dict[Path_, dict[str, Any]]:
     found: dict[Path_, dict[str, Any]] = {}
     for record in reference(evaluate(all_modules())):
         for name in (record["name"], *record["aliases"]):
-            found[tuple(snake(part) for part in parse_path(name))] = record
+            found[_plain(name)] = record
+    for name, places in places_of_records().items():
+        for option, field in getattr(micros.modules, name).__options__.items():
+            for place in places:
+                target = found.get((*place, option))
+                found |= {(*place, *_plain(alias)): target for alias in field.aliases if target is not None}
     return found
+
+
+def _plain(name: str) -> Path_:
+    return tuple(snake(part) for part in parse_path(name))
 
 
 def option_at(path: Path_) -> dict[str, Any] | None:
@@ -96,6 +105,8 @@ def _visit(kind: Any, path: Path_, found: dict[str, list[Path_]]) -> None:
 def settings_in(tree: ast.AST) -> Iterator[tuple[Path_, ast.expr | None]]:
     """Paths that a source sets, each with its value where that is written out."""
     for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield from _built(node)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             for prefix in _prefixes(node.func.id):
                 for keyword in node.keywords:
@@ -105,6 +116,15 @@ def settings_in(tree: ast.AST) -> Iterator[tuple[Path_, ast.expr | None]]:
             yield from _below((), node)
         elif (text := _text(node)) is not None:
             yield from _settings_of_text(text)
+
+
+def _built(node: ast.Call) -> Iterator[tuple[Path_, ast.expr | None]]:
+    """The artefact that a call builds: `micros("build", "box.py", "toplevel")`, `described.plan("toplevel")`."""
+    words = [item.value for item in node.args if isinstance(item, ast.Constant) and isinstance(item.value, str)]
+    if words[:1] == ["build"]:
+        yield from ((("system", "build", word), None) for word in words[2:] or ["dist"] if word.isidentifier())
+    elif isinstance(node.func, ast.Attribute) and node.func.attr == "plan" and words:
+        yield ("system", "build", words[0]), None
 
 
 def _prefixes(name: str) -> list[Path_]:

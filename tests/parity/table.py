@@ -30,8 +30,9 @@ def ours(name: str) -> dict[str, Any] | None:
     """The option of this name, or that is another name's."""
     path = tuple(snake(part) for part in parse_path(name))
     known = declared()
-    if path in known:
-        return known[path]
+    for candidate in (path, tuple("<name>" if part == "*" else part for part in path)):
+        if candidate in known:
+            return known[candidate]
     below = [record for other, record in known.items() if other[: len(path)] == path]
     return below[0] | {"name": name, "below": [record["name"] for record in below]} if below else None
 

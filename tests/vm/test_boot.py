@@ -15,7 +15,7 @@ import pytest
 from micros.base.errors import Kind, MicrosError
 from micros.debian.tools import Toolbox
 from tests.conftest import Command
-from tests.vm.guests import Machine
+from tests.vm.guests import PATIENCE_SECONDS, Machine
 
 SYSTEM = """
 boot.initrd.available_kernel_modules = ["virtio_blk", "virtio_net", "loop", "overlay"]
@@ -47,10 +47,41 @@ def test_a_root_that_is_not_there_is_named_with_what_is_and_a_shell_helps(machin
     assert "Attempted to kill init" in console.log
 
 
+@pytest.mark.slow
 def test_an_init_that_is_not_there_is_named(machine: Machine) -> None:
     with machine.boot("init=/nowhere boot.panic_on_fail") as console, pytest.raises(MicrosError):
         console.expect("never said")
     assert "MicrOS: stage 1: no /nowhere in the root file system" in console.log
+
+
+@pytest.mark.slow
+def test_an_init_that_ends_ends_the_machine(machine: Machine) -> None:
+    with machine.boot("init=/usr/bin/false") as console, pytest.raises(MicrosError) as caught:
+        console.expect("never said")
+    assert caught.value.kind is Kind.BOOT_FAILED
+    assert "Attempted to kill init" in console.log
+
+
+@pytest.mark.slow
+def test_a_cut_initrd_ends_the_machine(machine: Machine, tmp_path: Path) -> None:
+    assert machine.guest.initrd is not None
+    cut = tmp_path / "initrd"
+    cut.write_bytes(machine.guest.initrd.read_bytes()[:300_000])
+    with machine.boot(initrd=cut) as console, pytest.raises(MicrosError):
+        console.expect("never said")
+    assert "Kernel panic" in console.log
+
+
+@pytest.mark.slow
+def test_a_root_that_is_not_there_may_restart_the_machine(micros: Command, toolbox: Toolbox) -> None:
+    micros.write(
+        "box.toml", 'boot.initrd.on_failure = "reboot"\nboot.initrd.wait_seconds = 1\nstorage.root.device = "LABEL=no"\n'
+    )
+    assert micros("build", "box.toml").status == 0
+    with Machine(micros, toolbox, micros.directory, "result").boot() as console:
+        console.vm.wait_for_end(timeout=PATIENCE_SECONDS)
+    assert "no LABEL=no within 1 s" in console.log
+    assert "Kernel panic" not in console.log
 
 
 def test_a_late_root_is_waited_for(machine: Machine) -> None:
@@ -129,8 +160,25 @@ def test_without_an_initrd_the_kernel_must_have_the_drivers_itself(micros: Comma
 def test_a_container_has_neither_kernel_nor_initrd(micros: Command) -> None:
     micros.write("box.toml", 'boot.is_container = true\nboot.kernel_modules = ["dummy"]\nhardware.firmware = ["nothing"]\n')
     assert micros("build", "box.toml", "squashfs").status == 0
-    for target in ("kernel", "initrd", "dist"):
+    for target in ("kernel", "initrd", "bootStage1"):
         assert micros("build", "box.toml", target, "--json").kinds == ["usage"]
     plan = json.loads(micros("eval", "box.toml", "system.files", "--json").out)
     for name in ("etc/modules", "etc/fstab", "usr/sbin/modprobe"):
         assert name not in plan
+
+
+TARGETS = {
+    "bootStage1": ("stage-1", "exec switch_root"),
+    "boot_stage_2": ("stage-2", "/etc/micros/activate"),
+    "earlyMountScript": ("early-mounts", "special_mount proc /proc"),
+    "fileSystems": ("fstab", "/dev/vda / squashfs ro 0 0"),
+    "extraUtils": ("extra-utils.cpio", "070701"),
+}
+
+
+def test_parts_of_the_boot_can_be_had_alone(micros: Command) -> None:
+    micros.write("box.toml", "")
+    for target, (name, text) in TARGETS.items():
+        done = micros("build", "box.toml", target, "-o", target)
+        assert done.status == 0, done.err
+        assert text in (micros.directory / target / name).read_bytes().decode(errors="replace")

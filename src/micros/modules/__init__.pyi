@@ -49,6 +49,9 @@ from micros.modules.networking.simple_static_ip import SimpleStaticIp as SimpleS
 from micros.modules.networking.sockets import Sockets as Sockets
 from micros.modules.networking.vlans import Vlan as Vlan
 from micros.modules.networking.vlans import Vlans as Vlans
+from micros.modules.networking.wireguard import Wireguard as Wireguard
+from micros.modules.networking.wireguard import WireguardInterface as WireguardInterface
+from micros.modules.networking.wireguard import WireguardPeer as WireguardPeer
 from micros.modules.nixos import Nixos as Nixos
 from micros.modules.profiles.container import ContainerProfile as ContainerProfile
 from micros.modules.profiles.hardened import Hardened as Hardened
@@ -63,6 +66,10 @@ from micros.modules.security.wrappers import Wrapper as Wrapper
 from micros.modules.security.wrappers import Wrappers as Wrappers
 from micros.modules.services.chronyd import Chronyd as Chronyd
 from micros.modules.services.clock import Clock as Clock
+from micros.modules.services.cron import Cron as Cron
+from micros.modules.services.cron import CronJob as CronJob
+from micros.modules.services.dnsmasq import Dnsmasq as Dnsmasq
+from micros.modules.services.dnsmasq import DnsmasqSettings as DnsmasqSettings
 from micros.modules.services.getty import Getty as Getty
 from micros.modules.services.logging import Logging as Logging
 from micros.modules.services.mdevd import DeviceRule as DeviceRule

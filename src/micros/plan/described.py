@@ -88,7 +88,8 @@ class SystemPlan:
     """What is built: one attribute of `system.build`."""
     memory_mib: int
     cores: int
-    forwards: tuple[tuple[str, int, int], ...]
+    network: tuple[str, ...]
+    """Words of QEMU's user network: forwarded ports among them."""
     disks: tuple[tuple[int, str], ...]
     """Disks besides the root's: MiB, and the file that keeps it; without a name it is gone after the run."""
     ready_text: str
@@ -151,7 +152,7 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
         artefact=_artefact(config, target),
         memory_mib=guest.memory_size,
         cores=guest.cores,
-        forwards=tuple((item.proto, item.host_port, item.guest_port) for item in guest.forward_ports),
+        network=guest.network,
         disks=tuple((disk.size, disk.file) for disk in guest.disks),
         ready_text=" login:" if config[Getty].enable else "MicrOS: stage 2 done",
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from micros.lang import Config, Module, default, defines, option
+from micros.lang import Config, Module, defines, option
+from micros.modules.boot.container import Container
 from micros.modules.boot.init import FEATURES, Backend, Init
 from micros.modules.boot.supervise import CONTROL, shutdown_files, supervisor_files
 from micros.modules.services.units import Unit
@@ -41,7 +42,7 @@ class Finit(Module, at="finit"):
             extra_files={
                 "etc/finit.conf": FileSpec(text=CONFIGURATION),
                 # Without one it asks for root's password instead of going on.
-                "etc/fstab": FileSpec(text=default("# Stage 1 and activation mount what there is.\n")),
+                **({"etc/fstab": FileSpec(text="# The engine mounts.\n")} if config[Container].is_container else {}),
                 "usr/lib/finit/system/10-hotplug.conf": FileSpec(text="# MicrOS has modules for this.\n"),
                 "usr/lib/finit/system/90-testserv.conf": FileSpec(absent=True),
                 **{f"etc/finit.d/{name}.conf": FileSpec(absent=True) for name in enabled},

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from micros.lang import Config, Lines, Module, Record, defines, option
+from micros.modules.boot.container import Container
 from micros.modules.boot.init import FEATURES, Backend, Init
 from micros.modules.services.units import Unit
 from micros.modules.system import FileSpec
@@ -43,6 +44,23 @@ sv exit /run/service/* >/dev/null 2>&1
 UNMOUNT = """\
 sync
 umount -a -r >/dev/null 2>&1
+"""
+
+# runit as PID 1 takes no SIGTERM. The services start in the background, where a shell's programs ignore interrupts.
+CONTAINER = """\
+#!/bin/sh
+# MicrOS: the stages of runit as PID 1 of a container, whose engine stops it with SIGTERM; CONT is `poweroff`.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+asked=
+trap 'asked=1' TERM INT CONT
+/etc/runit/1
+/etc/runit/2 &
+until [ -n "$asked" ] || ! kill -0 $! 2>/dev/null; do
+    wait $!
+done
+trap '' TERM INT CONT
+/etc/runit/3
+[ -n "$asked" ]
 """
 
 STOP = """\
@@ -99,12 +117,14 @@ class Runit(Module, at="runit"):
             "2": STAGE_2 + _code(self.stage_2.script) + SUPERVISE,
             "3": STAGE_3 + _code(self.stage_3.script) + UNMOUNT,
         }
+        contained = config[Container].is_container
         return Backend(
-            executable="/usr/sbin/runit",
+            executable="/etc/runit/container" if contained else "/usr/sbin/runit",
             required_packages=[self.package],
             supported_features=list(FEATURES),
             extra_files={
                 **{f"etc/runit/{number}": FileSpec(text=text, mode="0755") for number, text in stages.items()},
+                **({"etc/runit/container": FileSpec(text=CONTAINER, mode="0755")} if contained else {}),
                 "etc/runit/ctrlaltdel": FileSpec(text=STOP.format(verb="reboot", reboot="100"), mode="0755"),
                 "etc/runit/stopit": FileSpec(link="/run/runit.stopit"),
                 "etc/runit/reboot": FileSpec(link="/run/runit.reboot"),

@@ -61,7 +61,7 @@ until [ -e "/sys/class/net/$1" ]; do
     sleep 0.2; n=$((n+1))
 done
 ip link set "$1" up
-udhcpc -f -i "$1" -s /etc/micros/dhcp-event -p "$state.pid" -t 5 -T 1 -A 5 -x "hostname:$(hostname)" &
+udhcpc -f -i "$1" -s /etc/micros/dhcp-event -p "$state.pid" -t 4 -T 2 -A 20 -x "hostname:$(hostname)" &
 client=$!
 trap 'kill $client; wait $client; exit 143' TERM INT HUP
 before=1

@@ -91,7 +91,11 @@ class Ipv6(Record):
 class Interface(Record):
     """One interface."""
 
-    name: str = option(default="", doc="The kernel's name, in a list of interfaces; in a mapping its key says it.")
+    name: str = option(
+        default=lazy(lambda entry: entry.entry_name),
+        default_text="its key in a mapping",
+        doc="The kernel's name, which an entry of a list must have.",
+    )
     enable: bool = option(default=True, doc="Bring the interface up.")
     dhcp: bool = option(default=False, doc="Ask a DHCP server for an IPv4 address.")
     slaac: bool = option(default=False, doc="Take IPv6 addresses and routes from router advertisements (RFC 4862).")
@@ -104,6 +108,7 @@ class Link(Record):
 
     make: Lines = option(default=REQUIRED, doc="Shell code that makes it where it is not there.")
     needs: list[str] = option(default=[], doc="Interfaces that must be there before.")
+    configure: Lines = option(default="", doc="Shell code that runs with -e once it is up.")
     declared_by: str = option(default=REQUIRED, doc="Path of the option that asks for it.")
 
 
@@ -137,9 +142,10 @@ class Interfaces(Module, at="networking"):
 
     def _script(self, name: str, entry: Interface) -> str:
         make = self.links[name].make.rstrip() + "\n" if name in self.links else ""
-        return SCRIPT.format(
-            name=name, firewall_failed=FIREWALL_FAILED, make=make, wait=WAIT_SECONDS, body="".join(_settings(name, entry))
-        )
+        body = "".join(_settings(name, entry))
+        if name in self.links:
+            body += self.links[name].configure
+        return SCRIPT.format(name=name, firewall_failed=FIREWALL_FAILED, make=make, wait=WAIT_SECONDS, body=body.rstrip() + "\n")
 
     @defines(Micros.services["networking"])
     def service(self, config: Config) -> Service:
@@ -156,7 +162,7 @@ class Interfaces(Module, at="networking"):
     @check
     def names_are_keys(self, config: Config) -> list[Complaint]:
         """An entry of a mapping has no other name than its key."""
-        paths = [f"networking.interfaces.{name}.name" for name, entry in self.interfaces.items() if entry.name not in ("", name)]
+        paths = [f"networking.interfaces.{name}.name" for name, entry in self.interfaces.items() if entry.name != name]
         return [Complaint(f"{path} is not its key, which is the name", (path,)) for path in paths]
 
     @check

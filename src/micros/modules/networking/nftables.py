@@ -12,6 +12,7 @@ from typing import Literal
 
 from micros.lang import Config, Lines, Module, Record, Source, check, defines, lazy, option, removed
 from micros.modules.activation import Activation, ActivationScript
+from micros.modules.boot.container import Container
 from micros.modules.boot.kernel import Boot
 from micros.modules.environment import Environment
 from micros.modules.networking.interfaces import FIREWALL_FAILED
@@ -89,7 +90,7 @@ class Table(Record):
     """One table of rules."""
 
     enable: bool = option(default=True, doc="Whether the table is there.")
-    name: str = option(default="", default_text="its key", doc="The table's name.")
+    name: str = option(default=lazy(lambda entry: entry.entry_name), default_text="its key", doc="The table's name.")
     family: Family = option(default="inet", doc="Which packets it sees.")
     content: Lines = option(default="", doc="Chains, sets and the like, as nft(8) has them between the table's braces.")
 
@@ -152,7 +153,7 @@ class Nftables(Module, at="networking.nftables",
     def load(self, config: Config) -> ActivationScript:
         """Load the rules, or fail closed."""
         text = LOAD.format(failed=FIREWALL_FAILED, rules=RULES, closed=CLOSED)
-        return ActivationScript(text=text, deps=["mounts", "modules"])
+        return ActivationScript(text=text, deps=["mounts", *([] if config[Container].is_container else ["modules"])])
 
     @check
     def rules_are_wanted(self, config: Config) -> str | None:
@@ -167,7 +168,7 @@ class Nftables(Module, at="networking.nftables",
     @check
     def names_are_plain(self, config: Config) -> str | None:
         """Names of tables as nft(8) takes them."""
-        names = [table.name or name for name, table in self.tables.items()]
+        names = [table.name for table in self.tables.values()]
         bad = [name for name in names if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_/\\.-]*", name)]
         return f"networking.nftables.tables: {', '.join(map(repr, bad))} cannot be the name of a table" if bad else None
 
@@ -176,9 +177,9 @@ def ruleset_text(rules: Nftables) -> str:
     """The whole file, as nft reads it."""
     lines = ["flush ruleset"] if rules.flush_ruleset else []
     lines += [rules.extra_deletions.rstrip()] if rules.extra_deletions else []
-    for name, table in rules.tables.items():
+    for table in rules.tables.values():
         if table.enable:
-            head = f"table {table.family} {table.name or name}"
+            head = f"table {table.family} {table.name}"
             # The first line makes sure that there is something for the second to delete.
             lines += [head, f"delete {head}", f"{head} {{", table.content.rstrip(), "}"]
     lines += [rules.ruleset.rstrip()] if rules.ruleset else []

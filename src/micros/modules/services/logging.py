@@ -25,7 +25,12 @@ $outchannel messages,{file},{bytes},/etc/micros/rotate-log
 *.* :omfile:$messages;local
 {remotes}{extra}"""
 
-REMOTE = '*.* action(type="omfwd" target="{host}" port="{port}" protocol="udp" queue.type="LinkedList" queue.size="1000")\n'
+REMOTE = '*.* action(type="omfwd" target="{host}" port="{port}" protocol="udp" {queue})\n'
+
+QUEUE = (
+    'queue.type="LinkedList" queue.size="1000" queue.timeoutEnqueue="0" action.resumeRetryCount="-1" action.resumeInterval="5"'
+)
+"""What the other machine does not take is kept, up to so many messages; what is more is lost, and nobody waits."""
 
 ROTATE = """\
 #!/bin/sh
@@ -63,8 +68,8 @@ class Logging(Module, at="system.logging"):
 
     @defines(Environment.system_packages, when=enable)
     def packages(self, config: Config) -> list[Package]:
-        """The daemon."""
-        return [self.syslog_package]
+        """The daemon; glibc loads libgcc by name where rsyslog's threads end (pthread_exit(3))."""
+        return [self.syslog_package, *([pkgs.libgcc_s1] if self.syslog_package.name == "rsyslog" else [])]
 
     @defines(Environment.etc, when=enable)
     def files(self, config: Config) -> dict[str, EtcFile]:
@@ -120,7 +125,7 @@ def rsyslog_conf(logging: Logging) -> str:
         klog='module(load="imklog")\n' if logging.kernel else "",
         file=logging.file,
         bytes=logging.max_size_kib << 10,
-        remotes="".join(REMOTE.format(host=host.strip("[]"), port=port) for host, _, port in remotes),
+        remotes="".join(REMOTE.format(queue=QUEUE, host=host.strip("[]"), port=port) for host, _, port in remotes),
         extra=logging.syslog_config,
     )
 

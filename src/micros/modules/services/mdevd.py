@@ -40,6 +40,9 @@ find /sys/devices -name modalias -exec cat {} + 2>/dev/null | sort -u | xargs -r
 exec mdev -df
 """
 
+LISTENS = "grep -qE ' 15 +[0-9]+ +00000001 ' /proc/net/netlink"
+"""Somebody has a socket for the kernel's messages about devices: NETLINK_KOBJECT_UEVENT, group 1 (netlink(7))."""
+
 RULES = {
     "null|zero|full|random|urandom": "root:root 0666",
     "tty|ptmx": "root:tty 0666",
@@ -96,4 +99,4 @@ class Mdevd(Module, at="services.mdevd"):
     @defines(Micros.services["mdevd"], when=enable)
     def service(self, config: Config) -> Service:
         """Load the modules of what is there, then look at everything once and wait for what comes."""
-        return Service(start_script=START, ready_script="[ -e /dev/disk ]")
+        return Service(start_script=START, ready_script=LISTENS)

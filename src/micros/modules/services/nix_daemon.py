@@ -40,7 +40,7 @@ class RegistryEntry(Record):
 class Nix(Module, at="nix"):
     """The package manager Nix."""
 
-    enable: bool = option(default=False, doc="Have Nix on the running system.", aliases=["not-os.nix"])
+    enable: bool = option(default=False, doc="Have Nix on the running system.", aliases=["not_os.nix"])
     package: Package = option(default=pkgs.nix_bin, doc="The package of Nix.", aliases=["services.nix-daemon.package"])
     nix_path: list[str] = option(default=[], doc="Where `<name>` is looked for.", example=["nixpkgs=/srv/nixpkgs"])
     registry: dict[str, RegistryEntry] = option(default={}, doc="Flakes by short name.")

@@ -46,7 +46,7 @@ class Ntpd(Module, at="services.ntpd"):
     def service(self, config: Config) -> Service:
         """ntpd in the foreground; at its start it sets the clock at once where that is far off."""
         return Service(
-            setup_script="mkdir -p /var/lib/openntpd/run /var/lib/openntpd/db\nmkdir -p -m 0755 /run/openntpd",
+            setup_script="mkdir -p /var/lib/openntpd/run /var/lib/openntpd/db\ninstall -d -m 0755 /run/openntpd",
             start_script=f"exec {self.package}/usr/sbin/ntpd -d -s",
             ready_script=sockets("/var/lib/openntpd/run/ntpd.sock"),
         )
@@ -55,7 +55,7 @@ class Ntpd(Module, at="services.ntpd"):
     def user(self, config: Config) -> User:
         """Whom the parts of ntpd become that talk to others; its home is all they see."""
         uid = SYSTEM_IDS["ntpd"]
-        return User(uid=uid, gid=uid, home="/run/openntpd", shell="/bin/false")
+        return User(uid=uid, gid=uid, home="/run/openntpd", create_home=False, shell="/bin/false")
 
     @defines(Accounts.groups["ntpd"], when=enable)
     def group(self, config: Config) -> Group:

@@ -12,7 +12,7 @@ from micros.packages import Package, pkgs
 class Rngd(Module, at="services.rngd"):
     """Feed the kernel's random generator from hardware, so that it is ready early."""
 
-    enable: bool = option(default=False, doc="Run rngd.", aliases=["not-os.rngd"])
+    enable: bool = option(default=False, doc="Run rngd.", aliases=["not_os.rngd"])
     package: Package = option(
         default=pkgs.rng_tools_debian, doc="The package of rngd: `rng-tools-debian`, or `rng-tools5`, which knows RDRAND too."
     )

@@ -177,7 +177,7 @@ class Sshd(Module, at="services.sshd"):
     def users(self, config: Config) -> dict[str, User]:
         """Whom OpenSSH's part that talks to strangers runs as."""
         uid = SYSTEM_IDS["sshd"]
-        return {} if _is_dropbear(self.package) else {"sshd": User(uid=uid, gid=uid, home="/run/sshd", shell="/bin/false")}
+        return {} if _is_dropbear(self.package) else {"sshd": User(uid=uid, gid=uid, home="/", shell="/bin/false")}
 
     @defines(Accounts.groups, when=enable)
     def groups(self, config: Config) -> dict[str, Group]:

@@ -83,5 +83,4 @@ class Mounting(Module, at="system"):
     @defines(Activation.activation_scripts["mounts"])
     def mount(self, config: Config) -> ActivationScript:
         """Everything that stage 1 has not mounted."""
-        needs = [] if config[Container].is_container else ["modules"]
-        return ActivationScript(text="/usr/lib/micros/mount-all", deps=needs)
+        return ActivationScript(text="/usr/lib/micros/mount-all", deps=["modules"])
