@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from micros import system
+from micros import pkgs, system
 from micros.base.errors import Kind, MicrosError
 from micros.modules import Accounts, Cron, Getty, Group, Init, Micros, Service, User
 from micros.modules.boot.init import FEATURES, Backend
@@ -138,6 +138,22 @@ def test_a_group_and_its_members() -> None:
     )
     run = box.config[System].files["etc/micros/services/web/run"].text
     assert "--reuid=500 --regid=44 --groups=20,44,501 " in run
+
+
+def test_where_stage_2_is_and_what_it_becomes() -> None:
+    box = system(
+        Init(
+            stage2_path="/usr/lib/start",
+            executable="/usr/sbin/traced",
+            available_backends={"runit": Backend(name="traced runit", required_packages=[pkgs.strace])},
+        )
+    )
+    assert box.config[System].files["usr/lib/start"].text.endswith("\nexec /usr/sbin/traced\n")
+    assert box.config[Init].available_backends["runit"].name == "traced runit"
+    assert {"runit", "strace"} <= set(box.plan().packages)
+    other = system({"runit": {"package": "busybox-static"}}).plan()
+    assert "busybox-static" in other.packages
+    assert "runit" not in other.packages
 
 
 @pytest.mark.parametrize("text", [shell.LIBRARY, shell.COMMAND, shell.LOGGER])

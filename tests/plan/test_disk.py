@@ -8,20 +8,19 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.conftest import Command
 
 from micros.debian.tools import SANDBOX_PACKAGE, tools_tree
 from micros.debian.universe import Settings, Universe
 from micros.machine import host_machine
 from micros.plan.artefacts.disk import QEMU_FORMATS, converted
+from tests.conftest import Command
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.conftest import Program
-
     from micros.debian.tools import Toolbox
     from micros.store.scheduler import Scheduler
+    from tests.conftest import Program
 
 DATA = """\
 [images.disk.data]

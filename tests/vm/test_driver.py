@@ -12,12 +12,13 @@ import pytest
 
 from micros import system
 from micros.base.errors import Kind, MicrosError
-from micros.modules import Micros, Networking, Service
+from micros.modules import Firewall, Micros, Networking, Service
 from micros.testing import Driver, machine, machines
 
 LISTEN = "exec nc -ll -p 4000 -e true"
 box = system(
     Networking(host_name="box"),
+    Firewall(allowed_tcp_ports=[4000]),
     Micros(
         services={
             "listener": Service(start_script='echo "the listener starts"\n' + LISTEN),
