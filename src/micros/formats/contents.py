@@ -7,8 +7,8 @@ import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, BinaryIO
 
-from micros.base.digest import CHUNK_BYTES
 from micros.base.errors import damaged
+from micros.base.sparse import chunks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,7 @@ def _checked(what: str, digest: Digest, stream: BinaryIO, size: int) -> Iterator
     """The chunks of a stream, which must be of this size and digest."""
     hasher = hashlib.sha256()
     left = size
-    chunks = iter(lambda: stream.read(CHUNK_BYTES), b"")
+    chunks = chunks_of(stream)
     for chunk in (_beside if size >= _LARGE_BYTES else _before)(hasher, chunks):
         left -= len(chunk)
         if left < 0:

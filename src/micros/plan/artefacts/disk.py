@@ -116,7 +116,7 @@ def ext4_image(
     argv += ["-d", "/in/files.tar", "/out/image", f"{size_mib}M"]
     inputs: dict[str, Digest | Step] = {
         "root": tools,
-        "files.tar": Step("micros.formats.tar_archive:write", {"tree": tree}, {}, f"archive of {label}"),
+        "files.tar": Step("micros.formats.tar_writer:write", {"tree": tree}, {}, f"archive of {label}"),
     }
     variables = {"E2FSPROGS_FAKE_TIME": CLOCK, **(environment or {})}
     return Step("micros.store.command:run", inputs, {"argv": argv, "output": "image", "environment": variables}, f"ext4 {label}")
