@@ -92,6 +92,8 @@ class SystemPlan:
     """Words of QEMU's user network: forwarded ports among them."""
     disks: tuple[tuple[int, str], ...]
     """Disks besides the root's: MiB, and the file that keeps it; without a name it is gone after the run."""
+    agent: bool
+    """Whether the virtual machine has the channels of the guest's agent."""
     ready_text: str
     """What the console shows once the system is up."""
 
@@ -154,6 +156,7 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
         cores=guest.cores,
         network=guest.network,
         disks=tuple((disk.size, disk.file) for disk in guest.disks),
+        agent=guest.agent,
         ready_text=" login:" if config[Getty].enable else "MicrOS: stage 2 done",
     )
 
