@@ -21,18 +21,22 @@ STAGE_2 = """\
 #!/bin/sh
 # MicrOS, stage 2: make the system usable and become its init.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
-[ -r /proc/cmdline ] && case " $(cat /proc/cmdline) " in *" boot.debugtrace "*) set -x ;; esac
+words=
+{{ read -r words </proc/cmdline; }} 2>/dev/null
+case " $words " in *" boot.debugtrace "*) set -x ;; esac
 /etc/micros/activate
 [ ! -x /etc/micros/post-boot ] || /etc/micros/post-boot
-echo "MicrOS: stage 2 done at $(cut -d' ' -f1 /proc/uptime) s"
+read -r up _ </proc/uptime
+echo "MicrOS: stage 2 done at $up s"
 exec {executable}
 """
 
 # Control groups tell all processes of a service; where there are none, as in many containers, its main process is known.
 PREPARE = """\
-mkdir -p /run/micros/services
 [ -e /sys/fs/cgroup/cgroup.procs ] || mount -t cgroup2 -o nosuid,nodev,noexec cgroup /sys/fs/cgroup 2>/dev/null || true
-mkdir -p /sys/fs/cgroup/micros 2>/dev/null || true
+mkdir -p{directories}
+[ -p /run/micros/never ] || mkfifo -m 0600 /run/micros/never
+mkdir -p{groups} 2>/dev/null || true
 """
 
 Feature = Literal[
@@ -104,7 +108,12 @@ class Init(Module, at="boot.init"):
     @defines(Activation.activation_scripts["services"])
     def prepare(self, config: Config) -> ActivationScript:
         """Where services have their state and their control groups."""
-        return ActivationScript(text=PREPARE, deps=["mounts"])
+        names = [name for name, service in config[Micros].services.items() if service.enable]
+        text = PREPARE.format(
+            directories="".join(f" /run/micros/services/{name}" for name in ["", *names]),
+            groups="".join(f" /sys/fs/cgroup/micros/{name}" for name in ["", *names]),
+        )
+        return ActivationScript(text=text, deps=["mounts"])
 
     @check
     def backend_exists(self, config: Config) -> str | None:

@@ -88,9 +88,10 @@ clients=
 while :; do
     for card in /sys/class/net/*; do
         name=${card##*/}
-        [ -e "$card/device" ] && [ "$(cat "$card/type")" = 1 ] || continue
+        [ -e "$card/device" ] && read -r type <"$card/type" && [ "$type" = 1 ] || continue
         case " {others} " in *" $name "*) continue ;; esac
-        client=$(cat "/run/micros/dhcp/$name.client" 2>/dev/null)
+        client=
+        { read -r client <"/run/micros/dhcp/$name.client"; } 2>/dev/null
         [ -n "$client" ] && case " $clients " in *" $client "*) kill -0 "$client" 2>/dev/null ;; *) false ;; esac && continue
         sh /etc/micros/dhcp-client "$name" &
         echo $! >"/run/micros/dhcp/$name.client"
@@ -102,7 +103,7 @@ done
 """
 
 STATE = """\
-mkdir -p /run/micros/dhcp
+[ -d /run/micros/dhcp ] || mkdir -p /run/micros/dhcp
 [ ! -L /etc/resolv.conf ] || [ -e /run/resolv.conf ] || cp /etc/micros/resolv.conf /run/
 """
 

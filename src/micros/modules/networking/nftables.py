@@ -37,10 +37,12 @@ table inet micros-closed {
 """What is in force where the rules do not load. It needs nothing that the rules may need."""
 
 LOAD = """\
-rm -f {failed}
+[ ! -e {failed} ] || rm -f {failed}
 if nft -f /{rules}; then
-    [ ! -e /run/micros/firewall-closed ] || nft delete table inet micros-closed
-    rm -f /run/micros/firewall-closed
+    if [ -e /run/micros/firewall-closed ]; then
+        nft delete table inet micros-closed
+        rm -f /run/micros/firewall-closed
+    fi
 elif : >/run/micros/firewall-closed; nft list table inet micros-closed >/dev/null 2>&1 || nft -f /{closed}; then
     echo "MicrOS: the firewall's rules could not be loaded: every packet from outside is dropped" | tee /dev/console
     exit 1
