@@ -6,7 +6,7 @@ from micros.lang import Config, Module, defines, option
 from micros.modules.networking.interfaces import Interface, Interfaces, Ipv4
 
 
-class SimpleStaticIp(Module, at="not-os"):
+class SimpleStaticIp(Module, at="not_os"):
     """A fixed address without a word more."""
 
     simple_static_ip: bool = option(
