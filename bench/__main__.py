@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import build, language, squashfs
+from bench import build, fat, language, squashfs
 
 print("== the module language", flush=True)
 language.main()
@@ -12,3 +12,5 @@ print("== building the example", flush=True)
 build.main()
 print("== squashfs from cached blocks", flush=True)
 squashfs.main(sys.argv[1:])
+print("== FAT file systems", flush=True)
+fat.main()

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from micros.store.scheduler import Scheduler
     from tests.conftest import Program
 
-DATA = "[images.disk.data]\nsize = 48\nlabel = 'state'\n"
+DATA = """\
+[images.disk.data]
+size = 48
+label = "state"
+files."etc/note" = { text = "kept from the beginning", mode = "0600" }
+"""
 
 
 @pytest.fixture(scope="module")
@@ -76,12 +81,14 @@ def test_each_partition_is_whole(micros: Command, program: Program, sfdisk: str,
     about = subprocess.run([program("e2fsprogs", "tune2fs"), "-l", parts["state"]], check=True, capture_output=True, text=True)
     facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in about.stdout.splitlines())}
     assert facts["Filesystem volume name"] == "state"
+    assert b"kept from the beginning" in parts["state"].read_bytes()
     assert facts["Filesystem created"] == "Thu Jan  1 00:00:01 1970"
 
 
 def test_sizes_and_labels_that_are_given(micros: Command, sfdisk: str, tmp_path: Path) -> None:
     settings = ["images.disk.size=200", "images.disk.esp_size=60", "images.disk.root_size=20", "images.disk.esp_label='BOOT'"]
-    image = built(micros, DATA, *settings, "images.disk.root_label='system'", "images.disk.data.format='blank'")
+    blank = "[images.disk.data]\nsize = 48\nlabel = 'state'\nformat = 'blank'\n"
+    image = built(micros, blank, *settings, "images.disk.root_label='system'")
     assert image.stat().st_size == 200 << 20
     parts = partitions(sfdisk, image, tmp_path)
     sizes = {label: path.stat().st_size >> 20 for label, path in parts.items()}
@@ -131,6 +138,8 @@ def test_what_does_not_fit_says_bytes(micros: Command) -> None:
         assert done.kinds == ["does-not-fit"]
         for word in words:
             assert word in json.dumps(done.errors)
+    files = micros("build", "disk.toml", "disk_image", "--json", "--set", "images.disk.data.format='blank'")
+    assert files.kinds == ["assertion"]
     twice = micros("build", "disk.toml", "disk_image", "--json", "--set", "images.disk.root_label='state'")
     assert twice.kinds == ["assertion"]
 

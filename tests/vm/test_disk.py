@@ -22,13 +22,14 @@ SYSTEM = """\
 start_script = '''
 device=$(sed -n 's/^\\(.*\\) \\/ squashfs.*/\\1/p' /proc/mounts)
 echo "root of $device, $(tr ' ' '\\n' </proc/cmdline | grep ^root=)"
-mkdir -p /tmp/data && mount -t ext4 ${device%2}3 /tmp/data && touch /tmp/data/written && echo "data is kept"
+grep -q '3 /var/lib ext4 rw' /proc/mounts && [ "$(cat /var/lib/note)" = kept ] && touch /var/lib/written && echo "data is kept"
 exec sleep infinity
 '''
-[boot]
-kernel_modules = ["ext4"]
+[storage.data]
+enable = true
 [images.disk.data]
 size = 16
+files."var/lib/note" = { text = "kept" }
 """
 
 
@@ -52,15 +53,18 @@ def test_a_gpt_disk_with_one_program(micros: Command, machine: Uefi) -> None:
     assert booted(micros, machine, []).startswith("root of /dev/vda2, root=PARTUUID=")
 
 
-@pytest.mark.slow
 def test_an_mbr_disk_with_a_loader(micros: Command, machine: Uefi) -> None:
-    settings = ['images.disk.table="mbr"', 'images.disk.contents="loader"', 'images.disk.format="qcow2"']
+    settings = [
+        'storage.data.device="LABEL=data"',
+        'images.disk.table="mbr"',
+        'images.disk.contents="loader"',
+        'images.disk.format="qcow2"',
+    ]
     line = booted(micros, machine, settings, kind="qcow2")
     assert line.startswith("root of /dev/vda2, root=PARTUUID=")
     assert line.strip().endswith("-02")
 
 
-@pytest.mark.slow
 def test_sectors_of_4096_bytes(micros: Command, machine: Uefi) -> None:
     device = "virtio-blk-pci,logical_block_size=4096,physical_block_size=4096"
     line = booted(micros, machine, ["images.disk.sector_size=4096"], device=device)

@@ -13,6 +13,7 @@ from micros.modules.boot.initrd import Initrd
 from micros.modules.boot.kernel import Boot
 from micros.modules.environment import Environment
 from micros.modules.hardware.firmware import Hardware
+from micros.modules.images.disk import DiskImage
 from micros.modules.images.uki import Uki
 from micros.modules.security.wrappers import Wrappers
 from micros.modules.services.getty import Getty
@@ -75,6 +76,8 @@ class SystemPlan:
     initrd_files: dict[str, dict[str, Any]]
     initrd_compression: str
     initrd_level: int
+    data_files: dict[str, dict[str, Any]]
+    """What the data partition of a disk image begins with."""
     efi_stub: str
     """The package of what UEFI starts."""
     root_compression: str
@@ -89,6 +92,8 @@ class SystemPlan:
     """Words of QEMU's user network: forwarded ports among them."""
     disks: tuple[tuple[int, str], ...]
     """Disks besides the root's: MiB, and the file that keeps it; without a name it is gone after the run."""
+    agent: bool
+    """Whether the virtual machine has the channels of the guest's agent."""
     ready_text: str
     """What the console shows once the system is up."""
 
@@ -109,6 +114,8 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
     parts = {name: tuple(sorted(p for n, p in files.parts if n == name)) for name, _ in files.parts if name not in packages}
     boot, initrd, guest = config[Boot], config[Initrd], config[Virtualisation]
     initrd_files = declared_files(config, initrd.files if initrd.enable else {})
+    data = config[DiskImage].data
+    data_files = declared_files(config, data.files if data is not None else {})
     own = not config[Container].is_container
     firmware = [package.name for package in config[Hardware].firmware] if own else []
     plugged = config[Mdevd].kernel_modules if config[Mdevd].enable else []
@@ -122,7 +129,7 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
         install=config[Environment].install,
         shell=config[Environment].shell.name,
         files=files.entries,
-        sources={digest: str(path) for digest, path in {**files.sources, **initrd_files.sources}.items()},
+        sources={digest: str(path) for digest, path in {**files.sources, **initrd_files.sources, **data_files.sources}.items()},
         privileged=dict(config[Wrappers].privileged_files),
         required=login_shells(config[Accounts].users),
         kept=tuple(config[Environment].kept_files),
@@ -139,6 +146,7 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
         initrd_files=initrd_files.entries,
         initrd_compression=initrd.compressor,
         initrd_level=initrd.level,
+        data_files=data_files.entries,
         efi_stub=config[Uki].stub.name,
         root_compression=config[Root].compression,
         root_level=config[Root].level,
@@ -148,6 +156,7 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
         cores=guest.cores,
         network=guest.network,
         disks=tuple((disk.size, disk.file) for disk in guest.disks),
+        agent=guest.agent,
         ready_text=" login:" if config[Getty].enable else "MicrOS: stage 2 done",
     )
 

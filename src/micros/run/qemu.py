@@ -43,6 +43,8 @@ class Guest:
     """Raw images that the guest can write, attached as further virtio disks."""
     card: Card | None = None
     """A second network card."""
+    agent: bool = False
+    """Whether the guest runs an agent. The kernel keeps 4 MiB of buffers for each of its channels, so others have none."""
 
     @property
     def inputs(self) -> list[Path]:
@@ -92,7 +94,7 @@ def arguments(guest: Guest, accelerator: str, *, sockets: Path | None = None) ->
     argv += ["-kernel", str(guest.kernel), "-append", guest.cmdline]
     argv += ["-initrd", str(guest.initrd)] if guest.initrd is not None else []
     argv += ["-chardev", "stdio,id=console,mux=on,signal=off", "-serial", "chardev:console", "-mon", "console"]
-    if sockets is not None:
+    if sockets is not None and guest.agent:
         argv += ["-device", "virtio-serial-pci"]
         for name, device in (("agent", f"virtserialport,chardev=agent,name={PORT}"), ("shell", "virtconsole,chardev=shell")):
             argv += ["-chardev", f"socket,id={name},path={_escaped(sockets / name)},server=on,wait=off", "-device", device]

@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from micros.base.digest import CHUNK_BYTES, Digest, digest_of, digest_of_stream
+from micros.base.digest import Digest, digest_of, digest_of_stream
 from micros.base.errors import Kind, damaged, error
-from micros.base.sparse import write_sparse
+from micros.base.sparse import chunks_of, write_sparse
 from micros.base.tree import Tree
 from micros.store.blocks import Blocks
 from micros.store.disk import (
@@ -122,7 +122,7 @@ class Store:
         """Copy a blob to a new file elsewhere, checked against its digest. Zeros become holes."""
         hasher = hashlib.sha256()
         with self.open(digest) as source, target.open("xb") as out:
-            while chunk := source.read(CHUNK_BYTES):
+            for chunk in chunks_of(source):
                 hasher.update(chunk)
                 write_sparse(out, chunk)
             out.truncate()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from micros.lang import REQUIRED, Config, Module, Pattern, Range, Record, check, lazy, option
-from micros.modules.system import Artefact
+from micros.modules.system import Artefact, FileSpec
 
 Mib = Annotated[int, Range(1, 1 << 24)]
 Label = Annotated[str, Pattern("[A-Za-z0-9._-]{1,16}", "label: 1 to 16 letters, digits, dots, hyphens, underscores")]
@@ -24,6 +24,9 @@ class DataPartition(Record):
     size: Mib = option(default=REQUIRED, doc="Size in MiB.", example=512)
     format: Literal["ext4", "blank"] = option(
         default="ext4", doc="What is on it; a blank one is made a file system of by storage.data when it first boots."
+    )
+    files: dict[str, FileSpec] = option(
+        default={}, doc="What an ext4 one begins with, by path below its root.", example={"etc/wifi.conf": {"text": "..."}}
     )
 
 
@@ -49,6 +52,12 @@ class DiskImage(Module, at="images.disk"):
         labels = [self.esp_label, self.root_label, *([self.data.label] if self.data is not None else [])]
         twice = sorted({label for label in labels if labels.count(label) > 1})
         return f"images.disk: two partitions have the label {twice[0]}" if twice else None
+
+    @check
+    def blank_holds_nothing(self, config: Config) -> str | None:
+        """Files need a file system."""
+        is_bad = self.data is not None and self.data.format == "blank" and self.data.files
+        return "images.disk.data.files: a blank partition has no file system to hold them" if is_bad else None
 
     def layout(self) -> dict[str, Any]:
         """All of it as plain data."""

@@ -6,6 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from micros.plan.artefacts import initrd, kernel, squashfs, uki
+from micros.store.command import CLOCK
 from micros.store.step import Step
 
 if TYPE_CHECKING:
@@ -98,16 +99,27 @@ def _raw(build: Builder, layout: Any) -> Step:
 
 
 def ext4(build: Builder, label: str, size_mib: int) -> Step:
-    """An empty ext4 file system; what is zero in it takes no room on the disk, and is written by nobody."""
-    identity = str(uuid.uuid5(FILE_SYSTEMS, f"{build.plan.name}/{label}/{size_mib}"))
+    """An ext4 file system with the files that are declared for it."""
+    tools = build.tools("e2fsprogs", "libarchive13t64")  # mke2fs reads archives with the latter
+    files = build.plan.data_files
+    tree = Step("micros.formats.compose:compose", build.sources(files), {"files": files}, f"files of {label}", "tree")
+    return ext4_image(tools, tree, label, size_mib, f"{build.plan.name}/{label}/{size_mib}")
+
+
+def ext4_image(
+    tools: Digest | Step, tree: Digest | Step, label: str, size_mib: int, name: str, environment: Mapping[str, str] | None = None
+) -> Step:
+    """The ext4 file system of a tree; its UUID is made of `name`. What is zero in it takes no room, and nobody writes it."""
+    identity = str(uuid.uuid5(FILE_SYSTEMS, name))
     options = f"hash_seed={identity},root_owner=0:0,lazy_itable_init=1,lazy_journal_init=1,nodiscard"
     argv = ["mke2fs", "-q", "-t", "ext4", "-b", "4096", "-m", "0", "-L", label, "-U", identity, "-E", options]
-    return Step(
-        "micros.store.command:run",
-        {"root": build.tools("e2fsprogs")},
-        {"argv": [*argv, "/out/image", f"{size_mib}M"], "output": "image", "environment": {"E2FSPROGS_FAKE_TIME": "1"}},
-        f"ext4 {label}",
-    )
+    argv += ["-d", "/in/files.tar", "/out/image", f"{size_mib}M"]
+    inputs: dict[str, Digest | Step] = {
+        "root": tools,
+        "files.tar": Step("micros.formats.tar_writer:write", {"tree": tree}, {}, f"archive of {label}"),
+    }
+    variables = {"E2FSPROGS_FAKE_TIME": CLOCK, **(environment or {})}
+    return Step("micros.store.command:run", inputs, {"argv": argv, "output": "image", "environment": variables}, f"ext4 {label}")
 
 
 def converted(tools: Digest | Step, raw: Digest | Step, kind: str, environment: Mapping[str, str] | None = None) -> Step:
