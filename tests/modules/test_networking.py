@@ -9,7 +9,7 @@ import pytest
 from micros import system
 from micros.base.errors import Kind, MicrosError
 from micros.lang import Config
-from micros.modules import Boot, Firewall, Interface, Interfaces, Ipv4, Micros, Networking, Nftables, Sockets, System
+from micros.modules import Boot, Firewall, Interface, Interfaces, Ipv4, Micros, Networking, Nftables, Sockets, System, Table
 from micros.modules.networking.nftables import modules_for
 
 
@@ -103,7 +103,6 @@ def test_declared_name_servers_stand_alone_unless_dhcp_overrides_them() -> None:
         ({"interfaces": {"e": {"dhcp": True}}, "bridges": {"b": {"interfaces": ["e"]}}}, "port of the bridge"),
         ({"interfaces": {"e": {}}, "bridges": {"b": {"interfaces": ["e"]}, "c": {"interfaces": ["e"]}}}, "both have the port"),
         ({"firewall": {"allowedTCPPortRanges": [{"from": 9, "to": 8}]}}, "ends before it begins"),
-        ({"firewall": {"autoLoadConntrackHelpers": True}}, "connection_tracking_modules"),
         ({"firewall": {"extraForwardRules": "accept"}}, "filter_forward"),
         ({"firewall": {"pingLimit": "often"}}, "rate"),
         ({"firewall": {"interfaces": {"a b": {}}}}, "at most 15"),
@@ -116,6 +115,10 @@ def test_declared_name_servers_stand_alone_unless_dhcp_overrides_them() -> None:
 )
 def test_what_cannot_be_is_said(settings: dict[str, Any], said: str) -> None:
     assert said in complaints({"networking": settings})
+
+
+def test_helpers_that_the_kernel_would_ignore_are_refused() -> None:
+    assert "connection_tracking_modules" in complaints({"networking": {"firewall": {"autoLoadConntrackHelpers": True}}})
 
 
 def rules(*settings: Any) -> str:
@@ -204,14 +207,28 @@ def test_rules_of_the_users_own() -> None:
         Nftables(
             ruleset="table ip late { }",
             extra_deletions="delete table ip old",
-            tables={"mine": {"family": "ip", "content": "chain x { }"}, "off": {"enable": False}},  # type: ignore[dict-item]
+            tables={
+                "mine": Table(family="ip", content="chain x { }"),
+                "key": Table(name="theirs", family="ip6"),
+                "off": Table(enable=False),
+            },
         )
     )
     lines = text(config, "etc/nftables.conf").splitlines()
     assert lines[:2] == ["flush ruleset", "delete table ip old"]
     assert lines[-1] == "table ip late { }"
     assert "table ip mine {" in lines
+    assert "table ip6 theirs {" in lines
+    assert "delete table ip6 theirs" in lines
     assert not any("off" in line for line in lines)
+
+
+def test_all_tables_go_only_where_that_is_said_or_needed() -> None:
+    own = Nftables(ruleset="table ip late { }")
+    assert rules(own).startswith("flush ruleset\n")
+    assert "flush" not in rules(own, Nftables(flush_ruleset=False))
+    assert "flush" not in rules()
+    assert rules(Nftables(flush_ruleset=True)).startswith("flush ruleset\n")
 
 
 def test_without_the_firewall_nothing_of_it_is_there() -> None:

@@ -66,10 +66,11 @@ def test_a_wrong_rule_ends_the_build_at_its_place(micros: Command) -> None:
 
 
 def test_rules_are_checked_after_the_users_changes_or_not_at_all(micros: Command) -> None:
-    wrong = f'[networking]\nfirewall.extraInputRules = "{TYPO}"\n'
-    assert build(micros, wrong + "nftables.preCheckRuleset = \"sed -i 's/dprot/dport/' ruleset.conf\"\n") == []
-    assert build(micros, wrong + 'nftables.preCheckRuleset = "false"\n') == ["step-failed"]
-    assert build(micros, wrong + "nftables.checkRuleset = false\n") == []
+    wrong = f'networking.firewall.extraInputRules = "{TYPO}"\n'
+    assert build(micros, wrong) == ["bad-rules"]
+    assert build(micros, wrong + "networking.nftables.preCheckRuleset = \"sed -i 's/dprot/dport/' ruleset.conf\"\n") == []
+    assert build(micros, wrong + 'networking.nftables.preCheckRuleset = "false"\n') == ["step-failed"]
+    assert build(micros, wrong + "networking.nftables.checkRuleset = false\n") == []
 
 
 def test_names_of_the_system_mean_something_to_rules(micros: Command) -> None:

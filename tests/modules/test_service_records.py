@@ -11,7 +11,7 @@ import pytest
 
 from micros import pkgs, system
 from micros.base.errors import Kind, MicrosError
-from micros.modules import Accounts, Cron, Getty, Group, Init, Micros, Service, User
+from micros.modules import Accounts, Cron, Getty, Group, Init, Initrd, Micros, Service, User
 from micros.modules.boot.init import FEATURES, Backend
 from micros.modules.services import shell
 from micros.modules.services.services import Log
@@ -148,8 +148,9 @@ def test_where_stage_2_is_and_what_it_becomes() -> None:
             available_backends={"runit": Backend(name="traced runit", required_packages=[pkgs.strace])},
         )
     )
-    assert box.config[System].files["usr/lib/start"].text.endswith("\nexec /usr/sbin/traced\n")
-    assert box.config[Init].available_backends["runit"].name == "traced runit"
+    stage_2 = box.config[System].files["usr/lib/start"].text
+    assert stage_2.endswith(" s; next:\" 'traced runit'\nexec /usr/sbin/traced\n")
+    assert "init=/usr/lib/start\n" in box.config[Initrd].files["etc/micros/stage-1"].text
     assert {"runit", "strace"} <= set(box.plan().packages)
     other = system({"runit": {"package": "busybox-static"}}).plan()
     assert "busybox-static" in other.packages

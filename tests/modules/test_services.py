@@ -209,6 +209,19 @@ def test_chrony_reads_what_the_options_say() -> None:
     assert "server 10.0.0.9 iburst" in etc(known, "chrony/chrony.conf")
 
 
+def test_another_package_takes_the_place_of_the_usual_one() -> None:
+    def packages(*definitions: Any) -> set[str]:
+        return set(system(*definitions).plan().packages)
+
+    chrony = packages(Chronyd(enable=True, package=pkgs.chrony_of_ours))
+    assert "chrony-of-ours" in chrony
+    assert "chrony" not in chrony
+    for option in ({"nix": {"package": "nix-of-ours"}}, {"services": {"nix-daemon": {"package": "nix-of-ours"}}}):
+        nix = packages(Nix(enable=True), option)
+        assert "nix-of-ours" in nix
+        assert "nix-bin" not in nix
+
+
 def test_a_clock_without_a_source_or_with_two_keepers_is_refused() -> None:
     assert any("nobody to ask" in text for text in problems(Chronyd(enable=True, servers=[])))
     assert any("one of them" in text for text in problems(Chronyd(enable=True), Ntpd(enable=True)))

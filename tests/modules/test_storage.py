@@ -74,6 +74,7 @@ def test_what_the_boot_needs_brings_what_it_lies_on() -> None:
         ({"/a": {"label": "x", "fsType": "ext4", "autoFormat": True}}, ["LABEL=x"]),
         ({"/a": {"device": "/dev/x", "fsType": "iso9660", "autoFormat": True}}, ["iso9660"]),
         ({"/a": {"device": "/dev/x", "fsType": "vfat", "autoResize": True}}, ["vfat", "grow"]),
+        ({"/a": {"device": "/dev/x", "fsType": "squashfs", "options": ["rw"]}}, ["squashfs", "`rw`"]),
         ({"/a": {"fsType": "ext4"}}, ["neither device nor label"]),
         ({"a": {"device": "/dev/x"}}, ["'a'", "slash"]),
     ],
@@ -91,6 +92,25 @@ def test_tools_come_only_where_they_are_needed() -> None:
     assert tools({"fsType": "ext4", "noCheck": True}) == []
     assert tools({"fsType": "ext4", "noCheck": True, "autoFormat": True}) == ["e2fsprogs"]
     assert tools({"fsType": "squashfs"}) == []
+
+
+@pytest.mark.parametrize("kind", ["squashfs", "iso9660", "erofs"])
+def test_what_can_only_be_read_is_mounted_so(kind: str) -> None:
+    def mounted(**entry: Any) -> tuple[str, str]:
+        """The call that mounts it, and its line of /etc/fstab."""
+        box = system({"fileSystems": {"/a": {"device": "/dev/x", **entry}}})
+        return box.config[FileSystems].script().rstrip(), box.config[System].files["etc/fstab"].text.splitlines()[-1]
+
+    assert mounted(fsType=kind) == (f"one /a /dev/x {kind} ro wait ''", f"/dev/x /a {kind} ro 0 0")
+    words = ["nosuid", "nofail"]
+    assert mounted(fsType=kind, options=words) == (
+        f"one /a /dev/x {kind} ro,nosuid '' ''",
+        f"/dev/x /a {kind} ro,nosuid,nofail 0 0",
+    )
+    assert mounted(fsType=kind, options=["loop", "ro"])[1] == f"/dev/x /a {kind} loop,ro 0 0"
+    assert mounted(fsType="btrfs") == ("one /a /dev/x btrfs defaults wait ''", "/dev/x /a btrfs defaults 0 0")
+    root = system({"fileSystems": {"/": {"device": "/dev/x", "fsType": kind, "options": ["nosuid"]}}})
+    assert root.config[Root].options == ["ro", "nosuid"]
 
 
 def test_swap_is_switched_on_in_the_order_it_is_to_be_used() -> None:

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
 import pytest
 
 from tests.parity.scan import is_default, option_at, settings_in
-from tests.parity.table import NAMES, PAGE, page, rows
-
-PENDING = Path(__file__).with_name("pending.txt")
-"""Names that are not here yet, and those that no test sets: to become empty."""
-
-
-def pending(what: str) -> set[str]:
-    """Names of one heading of the file."""
-    blocks = dict(block.split(":\n", 1) for block in PENDING.read_text().strip().split("\n\n"))
-    return set(blocks[what].split())
+from tests.parity.table import NAMES, PAGE, PENDING, page, rows
 
 
 def test_every_option_is_here_or_answered() -> None:
-    assert {theirs for theirs, here, _ in rows() if not here} == pending("missing")
+    assert {theirs for theirs, here, _ in rows() if not here} == set(PENDING.read_text().split())
 
 
 def test_every_option_is_set_by_a_test() -> None:
-    assert {theirs for theirs, here, files in rows() if here.startswith("`") and not files} == pending("untested")
+    assert {theirs for theirs, here, files in rows() if here.startswith("`") and not files} == set()
 
 
 def test_the_page_is_not_stale() -> None:

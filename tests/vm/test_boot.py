@@ -14,14 +14,17 @@ import pytest
 
 from micros.base.errors import Kind, MicrosError
 from micros.debian.tools import Toolbox
-from tests.conftest import Command
+from tests.conftest import Command, Outcome
 from tests.vm.guests import PATIENCE_SECONDS, Machine
 
 SYSTEM = """
 boot.initrd.available_kernel_modules = ["virtio_blk", "virtio_net", "loop", "overlay"]
 boot.initrd.wait_seconds = 2
 boot.initrd.compressor_args = ["-1"]
+boot.initrd.post_mount_commands = '''echo "mounted: $(grep -c ' /root squashfs ' /root/proc/mounts) of 1 by $kept"'''
+boot.init.stage2_path = "/usr/lib/micros/start"
 storage.root.kernel_modules = []
+not-os.preMount = '''kept=stage-1; echo "before: $root $(grep -c ' /root ' /proc/mounts)"'''
 """
 """Drivers are loaded because the hardware asks for them, not because they are listed."""
 
@@ -92,7 +95,10 @@ def test_a_late_root_is_waited_for(machine: Machine) -> None:
         console.type("(sleep 1; echo now) & exit\n")
         console.expect("now\r\n")
         console.monitor(drive, "device_add virtio-blk-pci,drive=late,bus=socket")
-        console.expect("MicrOS: stage 1 done")
+        console.expect("MicrOS: stage 2 done")
+    log = console.log.replace("\r", "")
+    assert "\nbefore: /dev/vdb 0\n" in log
+    assert "\nmounted: 1 of 1 by stage-1\nMicrOS: stage 1 done" in log
 
 
 @pytest.mark.slow
@@ -167,18 +173,18 @@ def test_a_container_has_neither_kernel_nor_initrd(micros: Command) -> None:
         assert name not in plan
 
 
-TARGETS = {
-    "bootStage1": ("stage-1", "exec switch_root"),
-    "boot_stage_2": ("stage-2", "/etc/micros/activate"),
-    "earlyMountScript": ("early-mounts", "special_mount proc /proc"),
-    "fileSystems": ("fstab", "/dev/vda / squashfs ro 0 0"),
-    "extraUtils": ("extra-utils.cpio", "070701"),
-}
-
-
 def test_parts_of_the_boot_can_be_had_alone(micros: Command) -> None:
     micros.write("box.toml", "")
-    for target, (name, text) in TARGETS.items():
-        done = micros("build", "box.toml", target, "-o", target)
+
+    def content(done: Outcome, name: str) -> bytes:
         assert done.status == 0, done.err
-        assert text in (micros.directory / target / name).read_bytes().decode(errors="replace")
+        return (micros.directory / "result" / name).read_bytes()
+
+    assert b"exec switch_root" in content(micros("build", "box.toml", "bootStage1"), "stage-1")
+    assert b"\n/etc/micros/activate\n" in content(micros("build", "box.toml", "bootStage2"), "stage-2")
+    assert b"special_mount proc /proc" in content(micros("build", "box.toml", "earlyMountScript"), "early-mounts")
+    assert b"/dev/vda / squashfs ro 0 0\n" in content(micros("build", "box.toml", "fileSystems"), "fstab")
+    assert content(micros("build", "box.toml", "extraUtils"), "extra-utils.cpio").startswith(b"070701")
+    alone = content(micros("build", "box.toml", "kernel"), "kernel")
+    assert alone == content(micros("build", "box.toml"), "kernel")
+    assert alone.startswith(b"MZ"), "the kernels of both machines that tests run on are EFI programs too"

@@ -101,7 +101,7 @@ box = system(
         enable=True, login_text="auth required pam_unix.so\naccount required pam_unix.so\nsession required pam_env.so readenv=1\n"
     ),
     Interfaces(interfaces={"eth0": Interface(dhcp=True)}),
-    Firewall(allowed_tcp_ports=[4000]),
+    Firewall(allowed_tcp_ports=[4000], allowed_udp_ports=[4001]),
     {"system": {"activationScripts": {"text": "touch /run/from-text"}}, "users": {"groups": {"zoo": {"gid": 1301}}}},
 )
 
@@ -129,11 +129,17 @@ def port() -> int:
 
 @pytest.fixture(scope="module")
 def guest(store_root: Path, tmp_path_factory: pytest.TempPathFactory, greeter: int, port: int) -> Iterator[Driver]:
-    forwards = [
-        {"from": "host", "host": {"address": "127.0.0.1", "port": port}, "guest": {"address": "10.0.2.15", "port": 4000}},
-        {"from": "guest", "proto": "tcp", "host": {"port": greeter}, "guest": {"address": "10.0.2.100", "port": 80}},
-    ]
-    network = {"virtualisation": {"cores": 2, "forwardPorts": forwards, "networkingOptions": ["hostname=named-by-qemu"]}}
+    network = {
+        "virtualisation": {
+            "cores": 2,
+            "networkingOptions": ["hostname=named-by-qemu"],
+            "forwardPorts": [
+                {"host": {"address": "127.0.0.2", "port": port}, "guest": {"address": "10.0.2.15", "port": 4000}},
+                {"proto": "udp", "host": {"port": port}, "guest": {"port": 4001}},
+                {"from": "guest", "host": {"port": greeter}, "guest": {"address": "10.0.2.101", "port": 80}},
+            ],
+        }
+    }
     lock = tmp_path_factory.mktemp("system") / "micros.lock"
     with machine(box.extend(network), store=store_root, lock=lock) as guest:
         yield guest
@@ -142,10 +148,18 @@ def guest(store_root: Path, tmp_path_factory: pytest.TempPathFactory, greeter: i
 def test_the_machine_and_ports_that_are_forwarded(guest: Driver, port: int) -> None:
     assert guest.succeed("nproc") == "2\n"
     guest.wait_until_succeeds("ip -4 addr show dev eth0 | grep 10.0.2.15")
-    assert guest.execute("timeout 5 nc 10.0.2.100 80 </dev/null")[1].startswith("hello from the host\n")
+    assert guest.execute("timeout 5 nc 10.0.2.101 80 </dev/null")[1].startswith("hello from the host\n")
     guest.succeed("(echo hello from the guest | nc -l -p 4000 -w 20 >/dev/null 2>&1 &)")
-    with socket.create_connection(("127.0.0.1", port), 20) as connection:
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 20)
+    with socket.create_connection(("127.0.0.2", port), 20) as connection:
         assert connection.makefile().readline() == "hello from the guest\n"
+    # Nothing here listens by UDP; what the firewall lets in is counted behind it.
+    guest.succeed("nft 'table ip behind { chain in { type filter hook input priority 10; udp dport 4001 counter; }; }'")
+    guest.succeed("nft list table ip behind | grep 'packets 0 '")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"a datagram\n", ("127.0.0.1", port))
+    guest.wait_until_succeeds("nft list table ip behind | grep 'packets 1 '")
 
 
 def stat(guest: Driver, path: str) -> str:

@@ -6,6 +6,7 @@ know nothing of it, into files of its own.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from typing import Literal, get_args
 
@@ -27,7 +28,7 @@ case " $words " in *" boot.debugtrace "*) set -x ;; esac
 /etc/micros/activate
 [ ! -x /etc/micros/post-boot ] || /etc/micros/post-boot
 read -r up _ </proc/uptime
-echo "MicrOS: stage 2 done at $up s"
+echo "MicrOS: stage 2 done at $up s; next:" {name}
 exec {executable}
 """
 
@@ -63,7 +64,9 @@ FEATURES: tuple[Feature, ...] = get_args(Feature)
 class Backend(Record):
     """An init system."""
 
-    name: str = option(default=lazy(lambda backend: backend.entry_name), default_text="its name", doc="What it is called.")
+    name: str = option(
+        default=lazy(lambda backend: backend.entry_name), default_text="its key", doc="What stage 2 calls it on the console."
+    )
     executable: str = option(default=REQUIRED, doc="Command line of PID 1.")
     required_packages: list[Package] = option(default=[], doc="Packages that bring its programs.")
     supported_features: list[Feature] = option(default=[], doc="What services may ask of it.")
@@ -97,7 +100,7 @@ class Init(Module, at="boot.init"):
             return {}
         backend = self.available_backends[self.backend]
         units = units_of(config[Micros].services, _identities(config))
-        stage2 = FileSpec(text=STAGE_2.format(executable=self.executable), mode="0755")
+        stage2 = FileSpec(text=STAGE_2.format(executable=self.executable, name=shlex.quote(backend.name)), mode="0755")
         return {
             self.stage2_path.lstrip("/"): stage2,
             **shared_files(units, backend.control),
