@@ -13,6 +13,7 @@ from micros.modules.boot.initrd import Initrd
 from micros.modules.boot.kernel import Boot
 from micros.modules.environment import Environment
 from micros.modules.hardware.firmware import Hardware
+from micros.modules.images.oci import OciImage
 from micros.modules.security.wrappers import Wrappers
 from micros.modules.services.getty import Getty
 from micros.modules.storage.root import Root
@@ -84,6 +85,9 @@ class SystemPlan:
     """Disks besides the root's: MiB, and the file that keeps it; without a name it is gone after the run."""
     ready_text: str
     """What the console shows once the system is up."""
+    platforms: tuple[str, ...]
+    """Machines that a container image is for, where it says so; and the plan of each."""
+    variants: tuple[SystemPlan, ...] = ()
 
 
 def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
@@ -138,6 +142,7 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
         forwards=tuple((item.proto, item.host_port, item.guest_port) for item in guest.forward_ports),
         disks=tuple((disk.size, disk.file) for disk in guest.disks),
         ready_text=" login:" if config[Getty].enable else "MicrOS: stage 2 done",
+        platforms=tuple(machine_named(name).name for name in config[OciImage].platforms),
     )
 
 

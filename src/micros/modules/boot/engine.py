@@ -7,7 +7,11 @@ from micros.lang.values import FORCE
 from micros.modules.activation import Activation
 from micros.modules.boot.container import Container
 
-DIRECTORIES = "mkdir -p /run/micros/done /run/lock"
+DIRECTORIES = """\
+mkdir -p /run/micros/done /run/lock
+# What goes to the console goes to the engine's log, where the engine gives no terminal.
+[ -e /dev/console ] || ln -s /proc/1/fd/1 /dev/console || true
+"""
 
 
 class Engine(Module):

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from micros.lang import REQUIRED, Config, Lines, Module, Record, check, defines, lazy, option
 from micros.modules.activation import Activation, ActivationScript
+from micros.modules.boot.container import not_in_a_container
 from micros.modules.services.services import Micros, Service
 from micros.modules.services.units import Identity, shared_files, units_of
 from micros.modules.system import FileSpec, System
@@ -21,11 +22,16 @@ STAGE_2 = """\
 #!/bin/sh
 # MicrOS, stage 2: make the system usable and become its init.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
-[ -r /proc/cmdline ] && case " $(cat /proc/cmdline) " in *" boot.debugtrace "*) set -x ;; esac
+{first}[ -r /proc/cmdline ] && case " $(cat /proc/cmdline) " in *" boot.debugtrace "*) set -x ;; esac
 /etc/micros/activate
 [ ! -x /etc/micros/post-boot ] || /etc/micros/post-boot
 echo "MicrOS: stage 2 done at $(cut -d' ' -f1 /proc/uptime) s"
 exec {executable}
+"""
+
+FRESH = """\
+# An engine may start a stopped container again, with what it left.
+rm -rf /run/micros /run/service
 """
 
 # Control groups tell all processes of a service; where there are none, as in many containers, its main process is known.
@@ -93,7 +99,8 @@ class Init(Module, at="boot.init"):
             return {}
         backend = self.available_backends[self.backend]
         units = units_of(config[Micros].services, _identities(config))
-        stage2 = FileSpec(text=STAGE_2.format(executable=self.executable), mode="0755")
+        first = "" if not_in_a_container(config) else FRESH
+        stage2 = FileSpec(text=STAGE_2.format(executable=self.executable, first=first), mode="0755")
         return {
             self.stage2_path.lstrip("/"): stage2,
             **shared_files(units, backend.control),

@@ -12,6 +12,7 @@ from typing import Literal
 
 from micros.lang import Config, Lines, Module, Record, Source, check, defines, lazy, option, removed
 from micros.modules.activation import Activation, ActivationScript
+from micros.modules.boot.container import not_in_a_container
 from micros.modules.boot.kernel import Boot
 from micros.modules.environment import Environment
 from micros.modules.networking.interfaces import FIREWALL_FAILED
@@ -152,7 +153,7 @@ class Nftables(Module, at="networking.nftables",
     def load(self, config: Config) -> ActivationScript:
         """Load the rules, or fail closed."""
         text = LOAD.format(failed=FIREWALL_FAILED, rules=RULES, closed=CLOSED)
-        return ActivationScript(text=text, deps=["mounts", "modules"])
+        return ActivationScript(text=text, deps=["mounts", *(["modules"] if not_in_a_container(config) else [])])
 
     @check
     def rules_are_wanted(self, config: Config) -> str | None:

@@ -1,0 +1,104 @@
+"""Container images: one layer step for each package or group of packages, so that a change packs anew what it changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from micros.base.errors import Kind, error
+from micros.formats.compress import LEVELS
+from micros.formats.oci_layers import grouped, split
+from micros.plan.artefacts.dist import manifest_of
+from micros.plan.artefacts.squashfs import tree
+from micros.store.step import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from micros.base.digest import Digest
+    from micros.debian.index import Offer
+    from micros.plan.builder import Builder, FileSteps
+
+
+def layout(build: Builder) -> FileSteps:
+    """The layout with an image for each machine, as a directory and as an archive."""
+    made = _layout(build, build.variants)
+    files: FileSteps = {"oci.tar": Step("micros.formats.tar_writer:write", {"tree": made}, {"compression": "none"}, "oci.tar")}
+    # The manifest lists the packages of one machine.
+    manifest: FileSteps = {"manifest.json": manifest_of(build, files)} if build.variants == [build] else {}
+    return {"oci": made, **files, **manifest}
+
+
+def docker(build: Builder) -> FileSteps:
+    """The archive for `docker load`, of one machine's image."""
+    told = build.plan.artefact.parameters
+    made = _layout(build, [build], {"docker": told["name"]})
+    archive = Step("micros.formats.tar_writer:write", {"tree": made}, {"compression": "none"}, "docker.tar")
+    return {"docker.tar": archive, "manifest.json": manifest_of(build, {"docker.tar": archive})}
+
+
+def _layout(build: Builder, variants: Sequence[Builder], more: Mapping[str, Any] | None = None) -> Step:
+    """The step that makes the layout."""
+    inputs: dict[str, Digest | Step] = {}
+    images = []
+    for variant in variants:
+        layers = _layers(variant)
+        inputs |= {f"{variant.machine.name}:{number}": step for number, (_, step) in enumerate(layers)}
+        images.append(_described(variant, [packages for packages, _ in layers]))
+    told = build.plan.artefact.parameters
+    parameters = {"images": images, "compression": told["compression"], "tag": told["tag"], **(more or {})}
+    return Step("micros.formats.oci:layout", inputs, parameters, "OCI layout", "tree")
+
+
+def _described(build: Builder, packages: list[str]) -> dict[str, Any]:
+    told = build.plan.artefact.parameters
+    return {
+        "machine": build.machine.name,
+        "platform": list(build.machine.oci),
+        "config": told["config"],
+        "annotations": told["annotations"],
+        "packages": packages,
+    }
+
+
+def _layers(build: Builder) -> list[tuple[str, Step]]:
+    """What each layer of one machine's image holds, and the step that packs it; lowest first."""
+    told, store = build.plan.artefact.parameters, build.store
+    if build.plan.kernel:
+        hint = "set profiles.container.enable"
+        raise error(Kind.USAGE, "a container image has no kernel, and this system has one of its own", hint=hint)
+    whole = store.tree(build.run(tree(build)))
+    offers = {offer.name: offer for offer in build.root.packages}
+    trees = {name: store.tree(build.root.trees[name]) for name in offers}
+    sizes = {name: tree.size for name, tree in trees.items()}
+    groups = grouped(stacked(offers.values(), told["first"]), sizes, told["layers"] - 1)
+    level = told["level"] or LEVELS[told["compression"]]
+    options = {"compression": told["compression"], "level": level}
+    found = []
+    for names, part in split(whole, [[trees[name] for name in names] for names in groups]):
+        what = ", ".join(f"{name} {offers[name].version}" for name in (groups[names] if names is not None else []))
+        label = f"layer of {what.partition(' ')[0]}" if what else "layer of the system"
+        step = Step("micros.formats.oci:layer", {"tree": store.add_tree(part)}, options, label, "tree")
+        found.append((what or "files of the system", step))
+    return found
+
+
+def stacked(offers: Iterable[Offer], first: Iterable[str]) -> list[str]:
+    """Names of packages, lowest layer first: what every system has, then the rest, each after what it depends on.
+
+    Engines keep what lies below a layer as part of its identity, so images share layers as far as they begin alike.
+    """
+    packages = {offer.name: offer for offer in sorted(offers, key=lambda offer: offer.name)}
+    giving = {provided.name: name for name, offer in packages.items() for provided in offer.gives} | {n: n for n in packages}
+    order: dict[str, None] = {}
+
+    def put(name: str, above: frozenset[str]) -> None:
+        for term in (term for terms in packages[name].needs for term in terms):
+            other = giving.get(term.name)
+            if other is not None and other not in order and other not in above:
+                put(other, above | {other})
+        order[name] = None
+
+    for name in (*sorted(set(first) & packages.keys()), *packages):
+        if name not in order:
+            put(name, frozenset((name,)))
+    return list(order)
