@@ -97,22 +97,24 @@ def layout(job: Job) -> Digest:
 
     Inputs: `<machine>:<number>`, results of `layer`, lowest first. Parameters: `images`, a record for each machine
     (`machine`, `platform`: architecture and variant, `config`: of the image specification's config.md, `annotations`,
-    `packages`: what each layer holds); `compression`; `tag`; and `docker`, the name of the image, where `docker load` is to
-    read it.
+    `packages`: what each layer holds); `compression`; `tag`; `reference`, the whole name with registry and tag; and `docker`,
+    the name of the image, where `docker load` is to read it.
     """
     made = Layout(job)
-    manifests = [_image(job, made, image) for image in job.parameters["images"]]
-    tag = {"org.opencontainers.image.ref.name": job.parameters["tag"]}
+    told = job.parameters
+    manifests = [_image(job, made, image) for image in told["images"]]
+    # Tools that import layouts name the image by the second (containerd's, and Docker's and podman's too).
+    names = {"org.opencontainers.image.ref.name": told["tag"], "io.containerd.image.name": told["reference"]}
     if len(manifests) == 1:
-        entries = [{**manifests[0], "annotations": tag}]
+        entries = [{**manifests[0], "annotations": names}]
     else:
-        annotations = job.parameters["images"][0]["annotations"]
+        annotations = told["images"][0]["annotations"]
         index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests, "annotations": annotations}
-        entries = [_descriptor(INDEX, made.put_blob(index), annotations=tag)]
+        entries = [_descriptor(INDEX, made.put_blob(index), annotations=names)]
     made.put("index.json", {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries})
     made.put("oci-layout", {"imageLayoutVersion": "1.0.0"})
-    if name := job.parameters.get("docker"):
-        _for_docker(job, made, name, job.parameters["tag"], manifests[0]["digest"])
+    if name := told.get("docker"):
+        _for_docker(job, made, name, told["tag"], manifests[0]["digest"])
     return job.put_tree(Tree.of(made.files.items()))
 
 
@@ -155,12 +157,13 @@ def _descriptor(media_type: str, file: File, **more: object) -> dict[str, Any]:
 
 def _for_docker(job: Job, made: Layout, name: str, tag: str, digest: str) -> None:
     """The two files that `docker load` starts from."""
-    manifest = json.loads(job.read(made.files[_path(digest)].digest))
-    layers = [_path(layer["digest"]) for layer in manifest["layers"]]
-    record = {"Config": _path(manifest["config"]["digest"]), "RepoTags": [f"{name}:{tag}"], "Layers": layers}
+    manifest = json.loads(job.read(made.files[blob_path(digest)].digest))
+    layers = [blob_path(layer["digest"]) for layer in manifest["layers"]]
+    record = {"Config": blob_path(manifest["config"]["digest"]), "RepoTags": [f"{name}:{tag}"], "Layers": layers}
     made.put("manifest.json", [record])
     made.put("repositories", {name: {tag: layers[-1].rpartition("/")[2]}})
 
 
-def _path(digest: str) -> str:
+def blob_path(digest: str) -> str:
+    """Where a layout has the blob with this digest (image-layout.md)."""
     return f"{_BLOBS}/{digest.removeprefix('sha256:')}"

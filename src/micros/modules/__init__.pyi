@@ -20,6 +20,8 @@ from micros.modules.environment import EtcFile as EtcFile
 from micros.modules.environment import SystemPath as SystemPath
 from micros.modules.hardware.firmware import Hardware as Hardware
 from micros.modules.images.dist import Dist as Dist
+from micros.modules.images.lxc import LxcImage as LxcImage
+from micros.modules.images.lxc import LxcImageArtefact as LxcImageArtefact
 from micros.modules.images.oci import OciImage as OciImage
 from micros.modules.images.oci import OciImages as OciImages
 from micros.modules.images.tarball import Archives as Archives

@@ -77,6 +77,7 @@ class OciImage(Module, at="images.oci"):
         return {
             "name": self.name,
             "tag": self.tag,
+            "reference": f"{_full_name(self.name)}:{self.tag}",
             "layers": self.layers,
             "compression": self.compression,
             "level": self.level,
@@ -88,14 +89,14 @@ class OciImage(Module, at="images.oci"):
     def _config(self) -> dict[str, Any]:
         """How the container is started (config.md of the image specification)."""
         config: dict[str, Any] = {
-            "Entrypoint": self.entrypoint,
-            "Cmd": self.command,
+            "Entrypoint": list(self.entrypoint),
+            "Cmd": list(self.command),
             "Env": [f"{name}={value}" for name, value in {"PATH": PATH, **self.environment}.items()],
             "WorkingDir": self.working_directory,
             "ExposedPorts": {port: {} for port in self.exposed_ports},
             "Volumes": {path: {} for path in self.volumes},
             "StopSignal": self.stop_signal,
-            "Labels": self.labels,
+            "Labels": dict(self.labels),
         }
         return {name: value for name, value in config.items() if value}
 
@@ -130,6 +131,14 @@ class OciImages(Module, at="system.build"):
 
 def _artefact(config: Config, function: str) -> Artefact:
     return Artefact(f"micros.plan.artefacts.oci:{function}", config[OciImage].described(config))
+
+
+def _full_name(name: str) -> str:
+    """A name with its registry: engines take one without for Docker's (reference grammar of the distribution project)."""
+    first, slash, _ = name.partition("/")
+    if slash and (first == "localhost" or set(first) & {".", ":"}):
+        return name
+    return f"docker.io/{name}" if slash else f"docker.io/library/{name}"
 
 
 def _ports(config: Config) -> list[str]:

@@ -45,7 +45,7 @@ def _layout(build: Builder, variants: Sequence[Builder], more: Mapping[str, Any]
         inputs |= {f"{variant.machine.name}:{number}": step for number, (_, step) in enumerate(layers)}
         images.append(_described(variant, [packages for packages, _ in layers]))
     told = build.plan.artefact.parameters
-    parameters = {"images": images, "compression": told["compression"], "tag": told["tag"], **(more or {})}
+    parameters = {"images": images, **{name: told[name] for name in ("compression", "tag", "reference")}, **(more or {})}
     return Step("micros.formats.oci:layout", inputs, parameters, "OCI layout", "tree")
 
 
@@ -63,9 +63,7 @@ def _described(build: Builder, packages: list[str]) -> dict[str, Any]:
 def _layers(build: Builder) -> list[tuple[str, Step]]:
     """What each layer of one machine's image holds, and the step that packs it; lowest first."""
     told, store = build.plan.artefact.parameters, build.store
-    if build.plan.kernel:
-        hint = "set profiles.container.enable"
-        raise error(Kind.USAGE, "a container image has no kernel, and this system has one of its own", hint=hint)
+    check_container(build)
     whole = store.tree(build.run(tree(build)))
     offers = {offer.name: offer for offer in build.root.packages}
     trees = {name: store.tree(build.root.trees[name]) for name in offers}
@@ -80,6 +78,13 @@ def _layers(build: Builder) -> list[tuple[str, Step]]:
         step = Step("micros.formats.oci:layer", {"tree": store.add_tree(part)}, options, label, "tree")
         found.append((what or "files of the system", step))
     return found
+
+
+def check_container(build: Builder) -> None:
+    """Raise an error of kind `usage` for a system with a kernel of its own."""
+    if build.plan.kernel:
+        hint = "set profiles.container.enable"
+        raise error(Kind.USAGE, "a container's image is of a system without a kernel, and this one has its own", hint=hint)
 
 
 def stacked(offers: Iterable[Offer], first: Iterable[str]) -> list[str]:
