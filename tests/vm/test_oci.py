@@ -17,6 +17,7 @@ import pytest
 
 from micros.debian.lock import read_lock
 from micros.debian.tools import Toolbox
+from micros.machine import host_machine
 from micros.store.store import Store
 from tests.conftest import Command, Program
 from tests.vm.containers import boxed, engine
@@ -59,11 +60,11 @@ while :; do sleep 0.1; done
 
 @pytest.fixture(scope="module")
 def box(store_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
-    """A directory with a container's images: `oci` and `docker`, `lxc`, and `tar`, all of its root as a plain archive."""
+    """A directory with results: a container's images, and all of its root as a plain archive."""
     micros = Command(store_root, tmp_path_factory.mktemp("box"))
     micros.write("box.toml", BOX)
-    for target, output in (("oci_image", "oci"), ("docker_image", "docker"), ("lxc_image", "lxc"), ("toplevel", "tar")):
-        done = micros("build", "box.toml", target, "-o", output)
+    for target in ("oci_image", "oci_archive", "docker_image", "lxc_image", "toplevel"):
+        done = micros("build", "box.toml", target, "-o", target)
         assert done.status == 0, done.err
     return micros
 
@@ -84,7 +85,7 @@ def bundle(box: Command, program: Program, tmp_path_factory: pytest.TempPathFact
     """The image as umoci unpacks it, with the owners where that is allowed: `rootfs`, and runc's config.json."""
     target = tmp_path_factory.mktemp("unpacked") / "bundle"
     mode = [] if os.geteuid() == 0 else ["--rootless"]
-    run(program("umoci", "umoci"), "unpack", *mode, "--image", f"{box.directory}/oci/oci:1.0", target)
+    run(program("umoci", "umoci"), "unpack", *mode, "--image", f"{box.directory}/oci_image/oci:1.0", target)
     return target
 
 
@@ -125,26 +126,26 @@ def on_disk(root: Path) -> dict[str, tuple[object, ...]]:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
 def test_what_umoci_unpacks_is_the_root(box: Command, bundle: Path) -> None:
-    expected = in_archive(box.directory / "tar/toplevel.tar")
+    expected = in_archive(box.directory / "toplevel/toplevel.tar")
     assert on_disk(bundle / "rootfs") == expected
     assert expected["var/lib/box"][:4] == (stat.S_IFDIR, 0o2770, 1000, 0)
     assert expected["usr/lib/micros/wrappers/ping"][4]
 
 
 def test_the_image_is_small_and_says_what_it_is(box: Command, skopeo: str) -> None:
-    seen: dict[str, Any] = json.loads(run(skopeo, "inspect", f"oci:{box.directory}/oci/oci:1.0"))
+    seen: dict[str, Any] = json.loads(run(skopeo, "inspect", f"oci:{box.directory}/oci_image/oci:1.0"))
     sizes = [layer["Size"] for layer in seen["LayersData"]]
-    packages = json.loads((box.directory / "oci/manifest.json").read_text())["packages"]
+    packages = json.loads((box.directory / "oci_image/manifest.json").read_text())["packages"]
     assert len(sizes) == len(packages) + 1
     assert sum(sizes) <= MOST_BYTES
     assert seen["Labels"] == {"org.example.team": "blue"}
     assert "LEVEL=high" in seen["Env"]
-    config = json.loads(run(skopeo, "inspect", "--config", f"oci:{box.directory}/oci/oci:1.0"))
+    config = json.loads(run(skopeo, "inspect", "--config", f"oci:{box.directory}/oci_image/oci:1.0"))
     assert config["config"]["Entrypoint"] == ["/usr/sbin/init"]
     assert config["config"]["StopSignal"] == "SIGTERM"
     assert config["config"]["ExposedPorts"] == {"80/tcp": {}}
     assert config["config"]["Volumes"] == {"/var/lib/box": {}}
-    raw = json.loads(run(skopeo, "inspect", "--raw", f"oci:{box.directory}/oci/oci:1.0"))
+    raw = json.loads(run(skopeo, "inspect", "--raw", f"oci:{box.directory}/oci_image/oci:1.0"))
     assert raw["annotations"] == {
         "org.opencontainers.image.created": "1970-01-01T00:00:00Z",
         "org.opencontainers.image.title": "group/box",
@@ -154,13 +155,18 @@ def test_the_image_is_small_and_says_what_it_is(box: Command, skopeo: str) -> No
 
 def test_every_form_of_it_is_the_same_image(box: Command, skopeo: str, tmp_path: Path) -> None:
     """skopeo checks every digest as it copies."""
-    layout, copied = f"oci:{box.directory}/oci/oci:1.0", f"docker-archive:{tmp_path}/copy.tar:group/box:1.0"
+    layout, copied = f"oci:{box.directory}/oci_image/oci:1.0", f"docker-archive:{tmp_path}/copy.tar:group/box:1.0"
     run(skopeo, "--insecure-policy", "copy", layout, copied)
-    forms = [layout, f"oci-archive:{box.directory}/oci/oci.tar", f"docker-archive:{box.directory}/docker/docker.tar", copied]
+    forms = [
+        layout,
+        f"oci-archive:{box.directory}/oci_archive/oci.tar",
+        f"docker-archive:{box.directory}/docker_image/docker.tar",
+        copied,
+    ]
     configs = [json.loads(run(skopeo, "inspect", "--config", form)) for form in forms]
     assert all(config["rootfs"] == configs[0]["rootfs"] for config in configs)
     assert all(config["config"]["Env"] == configs[0]["config"]["Env"] for config in configs)
-    with tarfile.open(box.directory / "docker/docker.tar") as archive:
+    with tarfile.open(box.directory / "docker_image/docker.tar") as archive:
         assert "repositories" in archive.getnames()
 
 
@@ -197,7 +203,7 @@ def test_a_changed_file_packs_one_layer(box: Command, tmp_path: Path) -> None:
     steps = [event["name"] for event in done.events if event["event"] == "step" and "seconds" in event]
     packed = [name for name in steps if name.startswith("layer")]
     assert packed == ["layer of the system"]
-    before, after = layers(box.directory / "oci/oci"), layers(tmp_path / "result/oci")
+    before, after = layers(box.directory / "oci_image/oci"), layers(tmp_path / "result/oci")
     assert before[:-1] == after[:-1]
     assert before[-1] != after[-1]
 
@@ -210,6 +216,23 @@ def layers(layout: Path) -> list[str]:
 
     (entry,) = json.loads((layout / "index.json").read_text())["manifests"]
     return [layer["digest"] for layer in document(entry["digest"])["layers"]]
+
+
+def test_one_layout_for_several_machines(box: Command, skopeo: str, tmp_path: Path) -> None:
+    micros = Command(box.store, tmp_path)
+    platforms = '[images.oci]\nplatforms = ["aarch64-linux", "x86_64-linux"]\n'
+    micros.write("box.toml", BOX.replace("[images.oci]\n", platforms))
+    done = micros("build", "box.toml", "oci_image", "--json")
+    assert done.status == 0, done.err
+    assert set(read_lock(tmp_path / "micros.lock")) == {"amd64", "arm64"} | {host_machine().debian}
+    for architecture in ("amd64", "arm64"):
+        target = tmp_path / architecture
+        told = ["--insecure-policy", "--override-arch", architecture, "copy"]
+        run(skopeo, *told, f"oci:{tmp_path}/result/oci:1.0", f"oci:{target}:1.0")
+        config = json.loads(run(skopeo, "inspect", "--config", f"oci:{target}:1.0"))
+        assert config["architecture"] == architecture
+        here = architecture == host_machine().debian
+        assert (layers(target) == layers(box.directory / "oci_image/oci")) is here
 
 
 def test_the_same_bytes_with_another_umask_clock_zone_and_store(box: Command, tmp_path: Path) -> None:
@@ -225,13 +248,16 @@ def test_the_same_bytes_with_another_umask_clock_zone_and_store(box: Command, tm
     shutil.copy(box.directory / "micros.lock", tmp_path)
     done = micros.after("import os; os.umask(0o077)", "build", "box.toml", "oci_image", "--json", TZ="Asia/Tokyo", LC_ALL="C")
     assert done.status == 0, done.err
-    for name in ("oci.tar", "oci/index.json"):
-        assert (tmp_path / "result" / name).read_bytes() == (box.directory / "oci" / name).read_bytes()
+    assert contents(tmp_path / "result/oci") == contents(box.directory / "oci_image/oci")
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    return {path.relative_to(directory).as_posix(): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
 
 
 def test_an_image_for_lxc_and_incus(box: Command) -> None:
     yaml = pytest.importorskip("yaml")
-    with tarfile.open(box.directory / "lxc/metadata.tar.xz") as archive:
+    with tarfile.open(box.directory / "lxc_image/metadata.tar.xz") as archive:
         texts = {member.name: archive.extractfile(member) for member in archive}
         described = yaml.safe_load(texts["metadata.yaml"])
         config = texts["config"].read().decode()  # type: ignore[union-attr]
@@ -240,7 +266,7 @@ def test_an_image_for_lxc_and_incus(box: Command) -> None:
     assert described["properties"]["os"] == "MicrOS"
     assert {"config-user", "create-message"} < set(texts)
     assert "lxc.init.cmd = /usr/sbin/init" in config
-    assert in_archive(box.directory / "lxc/rootfs.tar.xz") == in_archive(box.directory / "tar/toplevel.tar")
+    assert in_archive(box.directory / "lxc_image/rootfs.tar.xz") == in_archive(box.directory / "toplevel/toplevel.tar")
 
 
 RUNC = """\
@@ -259,12 +285,12 @@ podman() {
     /usr/bin/podman --storage-driver vfs --root /var/lib/c --runroot /run/c --cgroup-manager cgroupfs \\
         --events-backend none --runtime runc "$@"
 }
-podman run --name box --network=none --ulimit nofile=1024:1024 --ulimit nproc=4096:4096 oci:/work/oci/oci >/tmp/log 2>&1 &
+podman run --name box --network=none --ulimit nofile=1024:1024 --ulimit nproc=4096:4096 oci:/work/oci_image/oci >/tmp/log 2>&1 &
 until busybox grep -q "^hello from" /tmp/log; do busybox sleep 0.2; done
 podman stop box
 wait $!
-podman load -i /work/docker/docker.tar
-podman load -i /work/oci/oci.tar
+podman load -i /work/docker_image/docker.tar
+podman load -i /work/oci_archive/oci.tar
 busybox cat /tmp/log
 """
 

@@ -27,7 +27,7 @@ AbsolutePath = Annotated[str, Pattern(r"/[^\0]*", "path that begins with a slash
 
 
 class OciImage(Module, at="images.oci"):
-    """What oci_image and docker_image are."""
+    """What oci_image, oci_archive and docker_image are."""
 
     name: Name = option(
         default=lazy(lambda config: config[System].name.lower()), default_text="system.name", doc="Name of the image."
@@ -120,7 +120,12 @@ class OciImages(Module, at="system.build"):
     oci_image: Artefact = option(
         default=lazy(lambda config: _artefact(config, "layout")),
         default_text="as images.oci says",
-        doc="a container image in OCI's layout, as a directory and as a tar archive: oci, oci.tar",
+        doc="a container image in OCI's layout, a directory: oci",
+    )
+    oci_archive: Artefact = option(
+        default=lazy(lambda config: _artefact(config, "archive")),
+        default_text="as images.oci says",
+        doc="the same as a tar archive: oci.tar",
     )
     docker_image: Artefact = option(
         default=lazy(lambda config: _artefact(config, "docker")),

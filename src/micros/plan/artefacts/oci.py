@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from micros.base.errors import Kind, error
 from micros.formats.compress import LEVELS
@@ -20,30 +20,43 @@ if TYPE_CHECKING:
 
 
 def layout(build: Builder) -> FileSteps:
-    """The layout with an image for each machine, as a directory and as an archive."""
-    made = _layout(build, build.variants)
-    files: FileSteps = {"oci.tar": Step("micros.formats.tar_writer:write", {"tree": made}, {"compression": "none"}, "oci.tar")}
+    """The layout with an image for each machine, as a directory."""
+    made: FileSteps = {"oci": _layout(build, build.variants)}
     # The manifest lists the packages of one machine.
-    manifest: FileSteps = {"manifest.json": manifest_of(build, files)} if build.variants == [build] else {}
-    return {"oci": made, **files, **manifest}
+    return {**made, **(_manifest(build, {}) if build.variants == [build] else {})}
+
+
+def archive(build: Builder) -> FileSteps:
+    """The same as one file."""
+    made = _packed("oci.tar", _layout(build, build.variants))
+    return {**made, **(_manifest(build, made) if build.variants == [build] else {})}
 
 
 def docker(build: Builder) -> FileSteps:
     """The archive for `docker load`, of one machine's image."""
-    told = build.plan.artefact.parameters
-    made = _layout(build, [build], {"docker": told["name"]})
-    archive = Step("micros.formats.tar_writer:write", {"tree": made}, {"compression": "none"}, "docker.tar")
-    return {"docker.tar": archive, "manifest.json": manifest_of(build, {"docker.tar": archive})}
+    made = _packed("docker.tar", _layout(build, [build], {"docker": build.plan.artefact.parameters["name"]}))
+    return {**made, **_manifest(build, made)}
+
+
+def _packed(name: str, made: Step) -> FileSteps:
+    return {name: Step("micros.formats.tar_writer:write", {"tree": made}, {"compression": "none"}, name)}
+
+
+def _manifest(build: Builder, made: FileSteps) -> FileSteps:
+    return {"manifest.json": manifest_of(build, made)}
 
 
 def _layout(build: Builder, variants: Sequence[Builder], more: Mapping[str, Any] | None = None) -> Step:
     """The step that makes the layout."""
-    inputs: dict[str, Digest | Step] = {}
+    numbered: list[tuple[Layer, str]] = []
     images = []
     for variant in variants:
-        layers = _layers(variant)
-        inputs |= {f"{variant.machine.name}:{number}": step for number, (_, step) in enumerate(layers)}
-        images.append(_described(variant, [packages for packages, _ in layers]))
+        found = layers(variant)
+        numbered += [(layer, f"{variant.machine.name}:{number}") for number, layer in enumerate(found)]
+        images.append(_described(variant, [layer.holds for layer in found]))
+    # The longest work first, lest one processor is left with it at the end.
+    numbered.sort(key=lambda pair: -pair[0].size)
+    inputs: dict[str, Digest | Step] = {role: layer.step for layer, role in numbered}
     told = build.plan.artefact.parameters
     parameters = {"images": images, **{name: told[name] for name in ("compression", "tag", "reference")}, **(more or {})}
     return Step("micros.formats.oci:layout", inputs, parameters, "OCI layout", "tree")
@@ -60,8 +73,16 @@ def _described(build: Builder, packages: list[str]) -> dict[str, Any]:
     }
 
 
-def _layers(build: Builder) -> list[tuple[str, Step]]:
-    """What each layer of one machine's image holds, and the step that packs it; lowest first."""
+class Layer(NamedTuple):
+    """One layer: what it holds, for people; the step that packs it; bytes of content."""
+
+    holds: str
+    step: Step
+    size: int
+
+
+def layers(build: Builder) -> list[Layer]:
+    """The layers of one machine's image, lowest first."""
     told, store = build.plan.artefact.parameters, build.store
     check_container(build)
     whole = store.tree(build.run(tree(build)))
@@ -76,7 +97,7 @@ def _layers(build: Builder) -> list[tuple[str, Step]]:
         what = ", ".join(f"{name} {offers[name].version}" for name in (groups[names] if names is not None else []))
         label = f"layer of {what.partition(' ')[0]}" if what else "layer of the system"
         step = Step("micros.formats.oci:layer", {"tree": store.add_tree(part)}, options, label, "tree")
-        found.append((what or "files of the system", step))
+        found.append(Layer(what or "files of the system", step, part.size))
     return found
 
 
