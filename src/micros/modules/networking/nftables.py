@@ -12,7 +12,6 @@ from typing import Literal
 
 from micros.lang import Config, Lines, Module, Record, Source, check, defines, lazy, option, removed
 from micros.modules.activation import Activation, ActivationScript
-from micros.modules.boot.container import Container
 from micros.modules.boot.kernel import Boot
 from micros.modules.environment import Environment
 from micros.modules.networking.interfaces import FIREWALL_FAILED
@@ -155,7 +154,7 @@ class Nftables(Module, at="networking.nftables",
     def load(self, config: Config) -> ActivationScript:
         """Load the rules, or fail closed."""
         text = LOAD.format(failed=FIREWALL_FAILED, rules=RULES, closed=CLOSED)
-        return ActivationScript(text=text, deps=["mounts", *([] if config[Container].is_container else ["modules"])])
+        return ActivationScript(text=text, deps=["mounts", "modules"])
 
     @check
     def rules_are_wanted(self, config: Config) -> str | None:
