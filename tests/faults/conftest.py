@@ -32,7 +32,8 @@ class Box:
         self.mirror = mirror
         self.server = server
         self.command = Command(root / "store", root)
-        self.command.write("box.toml", 'platform.host = "x86_64-linux"\n')
+        # Without a firewall, whose programs are no part of the small mirror.
+        self.command.write("box.toml", 'platform.host = "x86_64-linux"\nnetworking.firewall.enable = false\n')
 
     def arguments(self, *more: str, url: str = "") -> list[str]:
         """The arguments of `lock`, the verb first."""

@@ -35,7 +35,7 @@ exec {executable}
 
 FRESH = """\
 # An engine may start a stopped container again, with what it left.
-rm -rf /run/micros /run/service
+rm -rf /run/micros /run/service /run/runit.*
 """
 
 # Control groups tell all processes of a service; where there are none, as in many containers, its main process is known.
