@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from bench import build, fat, language, squashfs
+from bench import build, fat, language, oci, squashfs
 
 print("== the module language", flush=True)
 language.main()
 print("== building the example", flush=True)
 build.main()
+print("== container images", flush=True)
+oci.main()
 print("== squashfs from cached blocks", flush=True)
 squashfs.main(sys.argv[1:])
 print("== FAT file systems", flush=True)

@@ -44,9 +44,13 @@ def directory_for_sockets() -> Iterator[Path]:
 def guest_of(plan: Builder, artefacts: Artefacts, directory: Path) -> Guest:
     """What to boot: the artefacts where the store keeps them, on a machine as the system describes it.
 
-    Its disks are files that the description names, or are made in the directory.
+    Its disks are files that the description names, or are made in the directory. Raises an error of kind `usage` for a system
+    without a kernel.
     """
     store, described = plan.store, plan.plan
+    if not described.kernel:
+        hint = "build oci_image or docker_image for a container engine"
+        raise error(Kind.USAGE, "a container has no kernel that a virtual machine could boot", hint=hint)
     return Guest(
         machine=plan.machine,
         kernel=store.path(artefacts.files["kernel"]),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, MicrosError, Note, Problem, error
 from micros.base.where import Where
-from micros.lang import Module, Record, as_root, evaluate, read_text
+from micros.lang import Module, Record, as_root, evaluate, force, read_text
 from micros.lang.places import users_frames
 from micros.lang.suggest import did_you_mean, is_close, nearest
 from micros.lang.values import show_path
@@ -68,6 +68,15 @@ class MicrosSystem:
 
     def plan(self, target: str = "dist") -> SystemPlan:
         """What a build of `system.build.<target>` needs, once everything is checked. Raises one error with every problem."""
+        plan = self._plan(target)
+        variants = {plan.machine: plan}
+        for name in plan.platforms:
+            if name not in variants:
+                variants[name] = self.extend({"platform": {"host": force(name)}})._plan(target)
+        return replace(plan, variants=tuple(variants[name] for name in plan.platforms))
+
+    def _plan(self, target: str) -> SystemPlan:
+        """The plan for one machine."""
         from micros.plan.described import plan_of
 
         self.evaluation.check()

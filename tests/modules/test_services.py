@@ -234,7 +234,7 @@ def test_ntpd_reads_what_the_options_say() -> None:
 
 def test_the_clock_is_never_before_the_floor() -> None:
     assert "floor=1700000000\n" in system(Clock(floor=1700000000)).config[Activation].activation_scripts["clock"].text
-    assert "floor=$(cat /etc/micros/time)\n" in system().config[Activation].activation_scripts["clock"].text
+    assert "read -r floor </etc/micros/time\n" in system().config[Activation].activation_scripts["clock"].text
 
 
 # Logs, devices, random numbers

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import lzma
-import subprocess
 import tarfile
-import threading
 from pathlib import Path
 
 import pytest
 
 from micros.debian.tools import Toolbox
 from tests.conftest import Command
+from tests.vm.containers import boxed
 
 BOX = """\
 images.tarball.compression = "xz"
@@ -25,7 +23,6 @@ capabilities = "cap_net_raw+ep"
 [micros.services.hello]
 start_script = "echo hello from $(hostname), process $$; exec sleep infinity"
 """
-SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -66,21 +63,7 @@ def test_a_service_runs_in_the_unpacked_tree(result: Path, toolbox: Toolbox, tmp
     root = tmp_path / "root"
     with tarfile.open(result / "rootfs.tar.xz") as archive:
         archive.extractall(root, filter="fully_trusted")
-    bubblewrap = toolbox.sandbox(toolbox.root(["bubblewrap"])).bubblewrap
-    options = ["--unshare-all", "--die-with-parent", "--clearenv", "--uid", "0", "--gid", "0", "--hostname", "crate"]
-    mounts = ["--bind", str(root), "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/run"]
-    command = [*bubblewrap, *options, *mounts, "--as-pid-1", "/usr/sbin/init"]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        assert process.stdout is not None
-        timer = threading.Timer(SECONDS, process.kill)
-        timer.start()
-        lines = []
-        with contextlib.closing(process.stdout):
-            for raw in process.stdout:
-                lines.append(raw.decode().strip())
-                if lines[-1].startswith("hello from"):
-                    break
-        process.kill()
-        timer.cancel()
-    assert lines[-1].startswith("hello from crate"), lines
-    assert not [line for line in lines if "failed" in line], lines
+    with boxed(toolbox, root) as running:
+        running.expect("hello from")
+    assert running.lines[-1].startswith("hello from crate"), running.lines
+    assert not [line for line in running.lines if "failed" in line], running.lines

@@ -102,6 +102,7 @@ def _replace(current: Session, artefacts: Artefacts, output: Path, state: str) -
     fresh = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
     try:
         for name, digest in artefacts.files.items():
+            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
             current.store.copy(digest, fresh / name)
         (fresh / ".micros").write_text(state)
         os.chmod(fresh, 0o755)
@@ -124,7 +125,10 @@ def _not_written(output: Path, problem: OSError, needed: int) -> MicrosError:
 
 def summary(current: Session, artefacts: Artefacts) -> None:
     """Sizes, the largest packages where the artefact lists them, times."""
-    sizes = {name: current.store.path(digest).stat().st_size for name, digest in artefacts.files.items()}
+    sizes: dict[str, int] = {}
+    for path, digest in artefacts.files.items():
+        name = path.partition("/")[0]
+        sizes[name] = sizes.get(name, 0) + current.store.path(digest).stat().st_size
     parts = ", ".join(f"{name} {human_bytes(size)}" for name, size in sizes.items())
     small = sum(sizes.get(name, 0) for name in ("initrd", "root.squashfs"))
     current.say(parts + (f"; without the kernel {human_bytes(small)}" if "kernel" in sizes and small else ""))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import zstandard
 
@@ -75,6 +75,28 @@ def stream_compressed(data: bytes, compression: Compression, level: int) -> byte
 
             compress: Callable[..., bytes] = gzip_ng.compress
             return compress(data, compresslevel=level, mtime=0)
+
+
+class Stream(Protocol):
+    """A compressor that is fed piece by piece."""
+
+    def compress(self, data: bytes, /) -> bytes:
+        """What comes out for a piece."""
+        ...
+
+    def flush(self) -> bytes:
+        """What comes out at the end."""
+        ...
+
+
+def stream_compressor(compression: Literal["zstd", "gzip"], level: int) -> Stream:
+    """A compressor of one file of any size: .zst or .gz (no name, no time). Equal pieces give equal bytes."""
+    if compression == "zstd":
+        return zstandard.ZstdCompressor(level=level).compressobj()
+    from zlib_ng import zlib_ng
+
+    made: Stream = zlib_ng.compressobj(level, zlib_ng.DEFLATED, 16 + zlib_ng.MAX_WBITS)
+    return made
 
 
 def code_filter(head: bytes) -> CodeFilter:

@@ -27,6 +27,10 @@ from micros.modules.images.disk import DataPartition as DataPartition
 from micros.modules.images.disk import DiskImage as DiskImage
 from micros.modules.images.disk import DiskImageArtefact as DiskImageArtefact
 from micros.modules.images.dist import Dist as Dist
+from micros.modules.images.lxc import LxcImage as LxcImage
+from micros.modules.images.lxc import LxcImageArtefact as LxcImageArtefact
+from micros.modules.images.oci import OciImage as OciImage
+from micros.modules.images.oci import OciImages as OciImages
 from micros.modules.images.tarball import Archives as Archives
 from micros.modules.images.tarball import Tarball as Tarball
 from micros.modules.images.uki import Uki as Uki

@@ -33,7 +33,8 @@ FIRMWARE_COMPONENT = "non-free-firmware"
 """Debian's part of the archive for firmware without source (policy 2.2.3)."""
 
 FileSteps = dict[str, "Digest | Step"]
-"""The files of an artefact, by name in a result directory: blobs, or the steps that make them."""
+"""The files of an artefact, by name in a result directory: blobs, or the steps that make them. A step that makes a tree
+makes a directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,16 @@ class Builder:
         self._before = dict(self._pins)
         self._settings = settings
         self._closures: dict[tuple[str, tuple[str, ...]], Closure] = {}
+
+    @cached_property
+    def variants(self) -> list[Builder]:
+        """Builders of the system for each machine of `SystemPlan.platforms`, or this one alone. They share pins."""
+        return [self if plan.machine == self.plan.machine else self._variant(plan) for plan in self.plan.variants] or [self]
+
+    def _variant(self, plan: SystemPlan) -> Builder:
+        other = Builder(plan, self._scheduler, None, self._settings)
+        other._pins = self._pins
+        return other
 
     @property
     def root(self) -> Closure:
@@ -112,10 +123,18 @@ class Builder:
         for key in [key for key in self._pins if update and key.partition(":")[2] in ("boot", "tools")]:
             machine, _, group = key.partition(":")
             self._closure(group, self._pins[key].requests, machine_named(machine), update=True)
+        for other in self.variants:
+            if other is not self:
+                other.pin(update=update)
+
+    def _all_closures(self) -> list[Closure]:
+        return [
+            closure for each in {id(one): one for one in (self, *self.variants)}.values() for closure in each._closures.values()
+        ]
 
     def unmet(self) -> list[str]:
         """What files of the packages ask for and no package gives, for people."""
-        return sorted({str(need) for closure in self._closures.values() for need in closure.unmet})
+        return sorted({str(need) for closure in self._all_closures() for need in closure.unmet})
 
     @property
     def time(self) -> int:
@@ -163,8 +182,14 @@ class Builder:
         files = steps_of(self)
         steps = {name: value for name, value in files.items() if isinstance(value, Step)}
         made = dict(zip(steps, self._scheduler.run_all(steps.values()), strict=True))
-        digests = {name: made[name] if isinstance(value, Step) else value for name, value in files.items()}
-        closures = self._closures.values()
+        digests: dict[str, Digest] = {}
+        for name, value in files.items():
+            if isinstance(value, Step) and value.output == "tree":
+                entries = self.store.tree(made[name]).items()
+                digests |= {f"{name}/{path}": entry.digest for path, entry in entries if isinstance(entry, File)}
+            else:
+                digests[name] = made[name] if isinstance(value, Step) else value
+        closures = self._all_closures()
         kept = [digest for closure in closures for digest in closure.trees.values()]
         kept += [offer.sha256 for closure in closures for offer in closure.packages]
         return Artefacts(digests, tuple(kept))

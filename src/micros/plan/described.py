@@ -14,6 +14,7 @@ from micros.modules.boot.kernel import Boot
 from micros.modules.environment import Environment
 from micros.modules.hardware.firmware import Hardware
 from micros.modules.images.disk import DiskImage
+from micros.modules.images.oci import OciImage
 from micros.modules.images.uki import Uki
 from micros.modules.security.wrappers import Wrappers
 from micros.modules.services.getty import Getty
@@ -96,6 +97,9 @@ class SystemPlan:
     """Whether the virtual machine has the channels of the guest's agent."""
     ready_text: str
     """What the console shows once the system is up."""
+    platforms: tuple[str, ...]
+    """Machines that a container image is for, where it says so; and the plan of each."""
+    variants: tuple[SystemPlan, ...] = ()
 
 
 def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
@@ -158,6 +162,7 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
         disks=tuple((disk.size, disk.file) for disk in guest.disks),
         agent=guest.agent,
         ready_text=" login:" if config[Getty].enable else "MicrOS: stage 2 done",
+        platforms=tuple(machine_named(name).name for name in config[OciImage].platforms),
     )
 
 

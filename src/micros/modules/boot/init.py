@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 from micros.lang import REQUIRED, Config, Lines, Module, Record, check, defines, lazy, option
 from micros.modules.activation import Activation, ActivationScript
+from micros.modules.boot.container import not_in_a_container
 from micros.modules.services.services import Micros, Service
 from micros.modules.services.units import Identity, shared_files, units_of
 from micros.modules.system import FileSpec, System
@@ -22,18 +23,27 @@ STAGE_2 = """\
 #!/bin/sh
 # MicrOS, stage 2: make the system usable and become its init.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
-[ -r /proc/cmdline ] && case " $(cat /proc/cmdline) " in *" boot.debugtrace "*) set -x ;; esac
+{first}words=
+{{ read -r words </proc/cmdline; }} 2>/dev/null
+case " $words " in *" boot.debugtrace "*) set -x ;; esac
 /etc/micros/activate
 [ ! -x /etc/micros/post-boot ] || /etc/micros/post-boot
-echo "MicrOS: stage 2 done at $(cut -d' ' -f1 /proc/uptime) s; next:" {name}
+read -r up _ </proc/uptime
+echo "MicrOS: stage 2 done at $up s; next:" {name}
 exec {executable}
+"""
+
+FRESH = """\
+# An engine may start a stopped container again, with what it left.
+rm -rf /run/micros /run/service
 """
 
 # Control groups tell all processes of a service; where there are none, as in many containers, its main process is known.
 PREPARE = """\
-mkdir -p /run/micros/services
 [ -e /sys/fs/cgroup/cgroup.procs ] || mount -t cgroup2 -o nosuid,nodev,noexec cgroup /sys/fs/cgroup 2>/dev/null || true
-mkdir -p /sys/fs/cgroup/micros 2>/dev/null || true
+mkdir -p{directories}
+[ -p /run/micros/never ] || mkfifo -m 0600 /run/micros/never
+mkdir -p{groups} 2>/dev/null || true
 """
 
 Feature = Literal[
@@ -96,9 +106,10 @@ class Init(Module, at="boot.init"):
             return {}
         backend = self.available_backends[self.backend]
         units = units_of(config[Micros].services, _identities(config))
-        stage2 = FileSpec(text=STAGE_2.format(executable=self.executable, name=shlex.quote(backend.name)), mode="0755")
+        first = "" if not_in_a_container(config) else FRESH
+        stage2 = STAGE_2.format(executable=self.executable, first=first, name=shlex.quote(backend.name))
         return {
-            self.stage2_path.lstrip("/"): stage2,
+            self.stage2_path.lstrip("/"): FileSpec(text=stage2, mode="0755"),
             **shared_files(units, backend.control),
             **backend.extra_files,
             **backend.service_builder(units),
@@ -107,7 +118,12 @@ class Init(Module, at="boot.init"):
     @defines(Activation.activation_scripts["services"])
     def prepare(self, config: Config) -> ActivationScript:
         """Where services have their state and their control groups."""
-        return ActivationScript(text=PREPARE, deps=["mounts"])
+        names = [name for name, service in config[Micros].services.items() if service.enable]
+        text = PREPARE.format(
+            directories="".join(f" /run/micros/services/{name}" for name in ["", *names]),
+            groups="".join(f" /sys/fs/cgroup/micros/{name}" for name in ["", *names]),
+        )
+        return ActivationScript(text=text, deps=["mounts"])
 
     @check
     def backend_exists(self, config: Config) -> str | None:

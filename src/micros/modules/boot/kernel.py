@@ -11,10 +11,13 @@ from micros.modules.boot.container import ON_A_MACHINE, not_in_a_container
 from micros.modules.system import FileSpec, Platform, System
 from micros.packages import Package, package
 
+# One program for all of them: starting a program is most of what loading a module costs.
 LOAD_MODULES = """\
-while read -r module; do
+set --
+while read -r module; do set -- "$@" "$module"; done </etc/modules
+[ $# = 0 ] || modprobe -a "$@" 2>/dev/null || for module; do
     modprobe "$module" || echo "MicrOS: cannot load the kernel module $module"
-done </etc/modules
+done
 """
 
 
@@ -68,7 +71,7 @@ class Boot(Module, at="boot"):
     @defines(Activation.activation_scripts["modules"])
     def load_modules(self, config: Config) -> ActivationScript:
         """Load what /etc/modules lists. In a container the host has done so; what waits for it need not know."""
-        return ActivationScript(text=LOAD_MODULES if not_in_a_container(config) else ":")
+        return ActivationScript(text=LOAD_MODULES if not_in_a_container(config) else "")
 
     @defines(System.files, when=lazy(lambda config: bool(config[Boot].post_boot_commands)))
     def post_boot(self, config: Config) -> dict[str, FileSpec]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from micros.lang import Config, Lines, Module, Record, defines, option
-from micros.modules.boot.container import Container
+from micros.modules.boot.container import not_in_a_container
 from micros.modules.boot.init import FEATURES, Backend, Init
 from micros.modules.services.units import Unit
 from micros.modules.system import FileSpec
@@ -18,16 +18,17 @@ from micros.packages import Package, pkgs
 STAGE_1 = """\
 #!/bin/sh
 # MicrOS, stage 1 of runit. Stage 2 of the boot has activated the system before.
-install -m 0 /dev/null /run/runit.stopit
-install -m 0 /dev/null /run/runit.reboot
+umask 777
+: >/run/runit.stopit
+: >/run/runit.reboot
+umask 022
 """
 
 STAGE_2 = """\
 #!/bin/sh
 # MicrOS, stage 2 of runit: supervise the services.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
-mkdir -p /run/service
-cp -a /etc/sv/. /run/service/
+cp -a /etc/sv /run/service
 """
 
 SUPERVISE = "exec runsvdir -P /run/service\n"
@@ -41,26 +42,37 @@ micros-service stop-all
 sv exit /run/service/* >/dev/null 2>&1
 """
 
+IN_A_CONTAINER = """\
+#!/bin/sh
+# MicrOS: process 1 of a container, in place of runit, which does not hear SIGTERM and cannot end where reboot(2) is
+# forbidden. The same three stages, the same requests: SIGCONT, with /run/runit.stopit; and SIGINT for a restart.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+stages=
+end() {
+    [ ! -x /run/runit.stopit ] || [ -z "$stages" ] || kill "$stages"
+}
+trap 'chmod 100 /run/runit.stopit; end' TERM PWR
+trap /etc/runit/ctrlaltdel INT
+trap end CONT
+/etc/runit/1
+while [ ! -x /run/runit.stopit ]; do
+    /etc/runit/2 &
+    stages=$!
+    while [ ! -x /run/runit.stopit ] && kill -0 "$stages" 2>/dev/null; do
+        wait "$stages"
+    done
+done
+/etc/runit/3
+# An engine that lets a container restart itself is told by the kernel.
+[ ! -x /run/runit.reboot ] || busybox reboot -f
+exit 0
+"""
+
+PROCESS_1 = "etc/runit/process-1"
+
 UNMOUNT = """\
 sync
 umount -a -r >/dev/null 2>&1
-"""
-
-# runit as PID 1 takes no SIGTERM. The services start in the background, where a shell's programs ignore interrupts.
-CONTAINER = """\
-#!/bin/sh
-# MicrOS: the stages of runit as PID 1 of a container, whose engine stops it with SIGTERM; CONT is `poweroff`.
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin
-asked=
-trap 'asked=1' TERM INT CONT
-/etc/runit/1
-/etc/runit/2 &
-until [ -n "$asked" ] || ! kill -0 $! 2>/dev/null; do
-    wait $!
-done
-trap '' TERM INT CONT
-/etc/runit/3
-[ -n "$asked" ]
 """
 
 STOP = """\
@@ -112,19 +124,20 @@ class Runit(Module, at="runit"):
     @defines(Init.available_backends["runit"])
     def backend(self, config: Config) -> Backend:
         """PID 1 and its three stages."""
+        own = not_in_a_container(config)
         stages = {
             "1": STAGE_1 + _code(self.stage_1.script),
             "2": STAGE_2 + _code(self.stage_2.script) + SUPERVISE,
-            "3": STAGE_3 + _code(self.stage_3.script) + UNMOUNT,
+            "3": STAGE_3 + _code(self.stage_3.script) + (UNMOUNT if own else ""),
         }
-        contained = config[Container].is_container
+        process_1 = {} if own else {PROCESS_1: FileSpec(text=IN_A_CONTAINER, mode="0755")}
         return Backend(
-            executable="/etc/runit/container" if contained else "/usr/sbin/runit",
+            executable="/usr/sbin/runit" if own else f"/{PROCESS_1}",
             required_packages=[self.package],
             supported_features=list(FEATURES),
             extra_files={
+                **process_1,
                 **{f"etc/runit/{number}": FileSpec(text=text, mode="0755") for number, text in stages.items()},
-                **({"etc/runit/container": FileSpec(text=CONTAINER, mode="0755")} if contained else {}),
                 "etc/runit/ctrlaltdel": FileSpec(text=STOP.format(verb="reboot", reboot="100"), mode="0755"),
                 "etc/runit/stopit": FileSpec(link="/run/runit.stopit"),
                 "etc/runit/reboot": FileSpec(link="/run/runit.reboot"),

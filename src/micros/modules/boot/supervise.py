@@ -39,7 +39,7 @@ down() {
         case $state in
         done | ended | failed) return ;;
         esac
-        sleep 0.1
+        pause 0.1
         tries=$((tries + 1))
     done
 }

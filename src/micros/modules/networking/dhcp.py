@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from micros.lang import Config, Module, defines, lazy, option
 from micros.modules.activation import Activation, ActivationScript
+from micros.modules.boot.container import Container
 from micros.modules.boot.kernel import Boot
 from micros.modules.networking.bridges import Bridges
 from micros.modules.networking.interfaces import Interfaces
@@ -88,9 +89,10 @@ clients=
 while :; do
     for card in /sys/class/net/*; do
         name=${card##*/}
-        [ -e "$card/device" ] && [ "$(cat "$card/type")" = 1 ] || continue
+        [ -e "$card/device" ] && read -r type <"$card/type" && [ "$type" = 1 ] || continue
         case " {others} " in *" $name "*) continue ;; esac
-        client=$(cat "/run/micros/dhcp/$name.client" 2>/dev/null)
+        client=
+        { read -r client <"/run/micros/dhcp/$name.client"; } 2>/dev/null
         [ -n "$client" ] && case " $clients " in *" $client "*) kill -0 "$client" 2>/dev/null ;; *) false ;; esac && continue
         sh /etc/micros/dhcp-client "$name" &
         echo $! >"/run/micros/dhcp/$name.client"
@@ -102,7 +104,7 @@ done
 """
 
 STATE = """\
-mkdir -p /run/micros/dhcp
+[ -d /run/micros/dhcp ] || mkdir -p /run/micros/dhcp
 [ ! -L /etc/resolv.conf ] || [ -e /run/resolv.conf ] || cp /etc/micros/resolv.conf /run/
 """
 
@@ -145,9 +147,11 @@ class Dhcp(Module, at="networking.dhcp"):
 
     @defines(System.files)
     def resolver(self, config: Config) -> dict[str, FileSpec]:
-        """/etc/resolv.conf (resolv.conf(5)): fixed where the declared name servers stand alone, else written as leases come."""
+        """/etc/resolv.conf (resolv.conf(5)): fixed where the declared name servers stand alone, or an engine mounts its own over
+        it; else written as leases come."""
         text = "".join(f"nameserver {server}\n" for server in config[Networking].nameservers)
-        if text and not (self.override_nameservers and wanted(config)):
+        fixed = not (self.override_nameservers and wanted(config)) if text else config[Container].is_container
+        if fixed and (text or not wanted(config)):
             return {"etc/resolv.conf": FileSpec(text=text)}
         return {"etc/resolv.conf": FileSpec(link="/run/resolv.conf"), "etc/micros/resolv.conf": FileSpec(text=text)}
 

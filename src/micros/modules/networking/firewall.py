@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from micros.lang import REQUIRED, Config, Lines, Module, Pattern, Port, Record, check, defines, lazy, option
-from micros.modules.boot.container import Container
+from micros.modules.boot.container import ON_A_MACHINE
 from micros.modules.boot.kernel import Boot
 from micros.modules.networking.addresses import InterfaceName, bad_names
 from micros.modules.networking.nftables import Nftables, Table
@@ -51,9 +51,9 @@ class Firewall(Module, at="networking.firewall"):
     """What may come in."""
 
     enable: bool = option(
-        default=lazy(lambda config: not config[Container].is_container),
-        default_text="true; in a container false, since whoever runs it owns its network",
-        doc="Drop what is not allowed to come in.",
+        default=ON_A_MACHINE,
+        default_text="whether the system is not a container, whose engine says what comes in",
+        doc="Drop what is not allowed to come in. In a container it needs an engine that grants CAP_NET_ADMIN.",
     )
     allowed_tcp_ports: list[Port] = option(default=[], doc="TCP ports that may be reached by every interface.")
     allowed_tcp_port_ranges: list[PortRange] = option(default=[], doc="Ranges of TCP ports that may be reached.")

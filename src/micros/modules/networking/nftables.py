@@ -12,7 +12,6 @@ from typing import Literal
 
 from micros.lang import Config, Lines, Module, Record, Source, check, defines, lazy, option, removed
 from micros.modules.activation import Activation, ActivationScript
-from micros.modules.boot.container import Container
 from micros.modules.boot.kernel import Boot
 from micros.modules.environment import Environment
 from micros.modules.networking.interfaces import FIREWALL_FAILED
@@ -37,10 +36,12 @@ table inet micros-closed {
 """What is in force where the rules do not load. It needs nothing that the rules may need."""
 
 LOAD = """\
-rm -f {failed}
+[ ! -e {failed} ] || rm -f {failed}
 if nft -f /{rules}; then
-    [ ! -e /run/micros/firewall-closed ] || nft delete table inet micros-closed
-    rm -f /run/micros/firewall-closed
+    if [ -e /run/micros/firewall-closed ]; then
+        nft delete table inet micros-closed
+        rm -f /run/micros/firewall-closed
+    fi
 elif : >/run/micros/firewall-closed; nft list table inet micros-closed >/dev/null 2>&1 || nft -f /{closed}; then
     echo "MicrOS: the firewall's rules could not be loaded: every packet from outside is dropped" | tee /dev/console
     exit 1
@@ -153,7 +154,7 @@ class Nftables(Module, at="networking.nftables",
     def load(self, config: Config) -> ActivationScript:
         """Load the rules, or fail closed."""
         text = LOAD.format(failed=FIREWALL_FAILED, rules=RULES, closed=CLOSED)
-        return ActivationScript(text=text, deps=["mounts", *([] if config[Container].is_container else ["modules"])])
+        return ActivationScript(text=text, deps=["mounts", "modules"])
 
     @check
     def rules_are_wanted(self, config: Config) -> str | None:

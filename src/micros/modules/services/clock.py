@@ -10,7 +10,7 @@ from micros.modules.environment import Environment, EtcFile
 from micros.packages import pkgs
 
 FLOOR = """\
-floor={floor}
+{read}
 if [ "$(date +%s)" -lt "$floor" ]; then
     echo "MicrOS: the clock says $(date -u +%Y-%m-%d), before this system was made; it is set forward"
     date -u -s @"$floor" >/dev/null
@@ -38,5 +38,5 @@ class Clock(Module, at="time"):
     @defines(Activation.activation_scripts["clock"])
     def not_before(self, config: Config) -> ActivationScript:
         """Set a clock that is behind."""
-        floor = "$(cat /etc/micros/time)" if self.floor is None else str(self.floor)
-        return ActivationScript(text=FLOOR.format(floor=floor))
+        read = "read -r floor </etc/micros/time" if self.floor is None else f"floor={self.floor}"
+        return ActivationScript(text=FLOOR.format(read=read))
