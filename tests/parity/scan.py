@@ -119,7 +119,7 @@ def settings_in(tree: ast.AST) -> Iterator[tuple[Path_, ast.expr | None]]:
 
 
 def _built(node: ast.Call) -> Iterator[tuple[Path_, ast.expr | None]]:
-    """The artefact that a call builds: `micros("build", "box.py", "toplevel")`, `box.plan("toplevel")`, `plan(box, target=...)`."""
+    """The artefact that a call builds: `micros("build", "box.py", "toplevel")`, `box.plan("toplevel")`, `plan(target=...)`."""
     for keyword in node.keywords:
         if keyword.arg == "target" and isinstance(keyword.value, ast.Constant):
             yield ("system", "build", str(keyword.value.value)), None
