@@ -1,7 +1,7 @@
 # Without a program: each costs more than all of this.
 mounted() {
-    while read -r _ at _; do
-        [ "$at" != "$1" ] || return 0
+    while read -r _ mount_point _; do
+        [ "$mount_point" != "$1" ] || return 0
     done </proc/mounts
     return 1
 }
