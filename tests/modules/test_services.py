@@ -150,6 +150,9 @@ def test_a_key_may_have_restrictions() -> None:
 def test_a_system_nobody_can_log_in_to_is_refused() -> None:
     assert any("nobody can log in" in text for text in problems(Sshd(enable=True)))
     assert any("nobody can log in" in text for text in problems(Sshd(enable=True), {"services": {"getty": {"enable": True}}}))
+    # A password in plain text lets somebody in as well.
+    plain = {"users": {"root": {"password": "x", "allow_plain_text_password": True}}, "services": {"getty": {"enable": True}}}
+    system(Sshd(enable=True), plain).evaluation.check()
     console = {"services": {"getty": {"enable": True}}, "users": {"root": {"login_without_password": True}}}
     system(Sshd(enable=True), console).evaluation.check()
 

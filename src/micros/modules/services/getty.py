@@ -8,7 +8,7 @@ from typing import Literal
 from micros.lang import Config, Module, defines, lazy, option, warns
 from micros.modules.boot.kernel import Boot
 from micros.modules.services.services import Micros, Service
-from micros.modules.users.accounts import Accounts, secret_of
+from micros.modules.users.accounts import Accounts, has_password
 
 
 class Getty(Module, at="services.getty"):
@@ -37,7 +37,7 @@ class Getty(Module, at="services.getty"):
     @warns
     def somebody_can_log_in(self, config: Config) -> str | None:
         """A prompt that lets nobody in is of no use."""
-        if not self.enable or any(not secret_of(user).startswith(("!", "*")) for user in config[Accounts].users.values()):
+        if not self.enable or any(has_password(user) for user in config[Accounts].users.values()):
             return None
         return (
             "services.getty asks for a login, but no user has a password: nobody can log in; "

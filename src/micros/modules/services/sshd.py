@@ -19,7 +19,7 @@ from micros.modules.services.getty import Getty
 from micros.modules.services.ready import listening
 from micros.modules.services.services import Micros, Service
 from micros.modules.system import FileSpec, System
-from micros.modules.users.accounts import Accounts, Group, User
+from micros.modules.users.accounts import Accounts, Group, User, has_password
 from micros.modules.users.ids import SYSTEM_IDS
 from micros.packages import Package, pkgs
 
@@ -211,7 +211,7 @@ class Sshd(Module, at="services.sshd"):
         users = config[Accounts].users.values()
         by_key = any(user.authorized_keys for user in users)
         by_password = self.settings.password_authentication or config[Getty].enable
-        if not self.enable or by_key or (by_password and any(_has_password(user) for user in users)):
+        if not self.enable or by_key or (by_password and any(has_password(user) for user in users)):
             return None
         return (
             "services.sshd is on, but nobody can log in: no user has authorized_keys, and none a password for the console; "
@@ -306,10 +306,6 @@ def _converted(key: HostKey) -> str:
 
 def _is_dropbear(package: Package) -> bool:
     return package.name.startswith("dropbear")
-
-
-def _has_password(user: User) -> bool:
-    return user.login_without_password or not user.hashed_password.startswith(("!", "*"))
 
 
 def _keyword(name: str) -> str:

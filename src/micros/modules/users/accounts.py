@@ -176,6 +176,11 @@ def secret_of(user: User) -> str:
     return "*" if user.hashed_password == LOCKED and user.authorized_keys else user.hashed_password
 
 
+def has_password(user: User) -> bool:
+    """Whether some password, or none at all, lets a user in at a console."""
+    return not secret_of(user).startswith(("!", "*"))
+
+
 def login_shells(users: Mapping[str, User]) -> dict[str, str]:
     """The path of every user's shell, and which option names it."""
     return {without_markers(user.shell): f"users.{name}.shell" for name, user in users.items()}
