@@ -66,6 +66,25 @@ def test_wrappers_that_make_no_sense(tmp_path: Path) -> None:
     assert any("'nil'" in problem.message for problem in found)
 
 
+@pytest.mark.parametrize("text", ["u+rx,", ",", "u+rxg+x", "u+rxs", "u+rx,,o+x", "4755"])
+def test_permissions_that_would_not_be_what_they_say_are_refused(tmp_path: Path, text: str) -> None:
+    (found,) = problems(tmp_path, f'[security.wrappers.a]\nsource = "/x"\npermissions = "{text}"\n')
+    assert found.kind is Kind.WRONG_TYPE
+    assert [place.line for place in found.places if place.file.endswith("box.toml")] == [3]
+
+
+def test_the_link_to_wrappers_is_made_where_there_are_some() -> None:
+    def text(path: str, *, enable: bool) -> str:
+        wrapper = {"source": "/bin/busybox", "enable": enable}
+        made = plan({"security": {"wrapperDir": "/run/my $wrappers", "wrappers": {"a": wrapper}}})
+        found: str = made.files[path]["text"]
+        return found
+
+    assert "ln -sfn /usr/lib/micros/wrappers '/run/my $wrappers'" in text("etc/micros/activate", enable=True)
+    assert "export PATH='/run/my $wrappers:/usr/sbin:" in text("etc/profile", enable=True)
+    assert "wrappers" not in text("etc/micros/activate", enable=False)
+
+
 def test_no_privileged_file_is_declared_by_itself() -> None:
     made = plan({"services": {"getty": {"enable": True}}})
     assert made.privileged == {}

@@ -70,7 +70,7 @@ class Shells(Module, at="environment"):
             name: [profile.rstrip("/") + suffix for profile in self.profiles for suffix in suffixes]
             for name, suffixes in self.profile_relative_env_vars.items()
         }
-        lines = [f"export PATH={':'.join(path)}", "export ENV=/etc/shinit"]
+        lines = [f"export PATH={shlex.quote(':'.join(path))}", "export ENV=/etc/shinit"]
         lines += exported({**relative, **self.session_variables, **self.variables})
         lines += [text for text in (self.extra_init, self.shell_init, self.login_shell_init) if text]
         shown = {name: text for name, text in sorted(self.shell_aliases.items()) if text is not None}

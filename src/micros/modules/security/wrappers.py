@@ -7,6 +7,7 @@ about it.
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated, Literal
 
 from micros.base.capabilities import file_capabilities
@@ -17,6 +18,7 @@ from micros.modules.system import FileSpec, System
 DIRECTORY = "usr/lib/micros/wrappers"
 """Where wrappers lie in the image."""
 _VOLATILE = ("/run/", "/tmp/", "/var/")
+_CLAUSE = "(u[=+][rwx]+|[go][=+][rwx]*)"
 
 
 class Wrapper(Record):
@@ -33,9 +35,10 @@ class Wrapper(Record):
     )
     owner: str = option(default="root", doc="Owner of the file, by name.")
     group: str = option(default="root", doc="Group of the file, by name.")
-    permissions: Annotated[
-        str, Pattern(r"(u[=+][rwxs]+|g[=+][rwxs]*|o[=+][rwx]*|,)+|[0-7]{3}", "permissions, such as u+rx,g+x")
-    ] = option(default="u+rx,g+x,o+x", doc="Who may read and start it, as chmod(1) takes them.")
+    permissions: Annotated[str, Pattern(rf"{_CLAUSE}(,{_CLAUSE})*|[0-7]{{3}}", "permissions, such as u+rx,g+x")] = option(
+        default="u+rx,g+x,o+x",
+        doc="Who may read and start it, as chmod(1) takes them; setuid and setgid are options of their own.",
+    )
     setuid: bool = option(default=False, doc="Run as the owner.")
     setgid: bool = option(default=False, doc="Run with the group.")
     capabilities: str = option(
@@ -60,10 +63,13 @@ class Wrappers(Module, at="security"):
         example={"usr/bin/mount": "strip"},
     )
 
+    def _enabled(self) -> list[Wrapper]:
+        return [wrapper for wrapper in self.wrappers.values() if wrapper.enable]
+
     @defines(System.files)
     def files(self, config: Config) -> dict[str, FileSpec]:
         """The wrappers themselves, and the link where it can be part of the image."""
-        wrappers = [wrapper for wrapper in self.wrappers.values() if wrapper.enable]
+        wrappers = self._enabled()
         if not wrappers:
             return {}
         files = {f"{DIRECTORY}/{wrapper.program}": _file(wrapper) for wrapper in wrappers}
@@ -75,9 +81,10 @@ class Wrappers(Module, at="security"):
     def link(self, config: Config) -> ActivationScript:
         """The link where the directory is made at every boot."""
         path = self.wrapper_dir.rstrip("/")
-        if not self.wrappers or not f"{path}/".startswith(_VOLATILE):
+        if not self._enabled() or not f"{path}/".startswith(_VOLATILE):
             return ActivationScript()
-        return ActivationScript(text=f"mkdir -p {path.rpartition('/')[0]}\nln -sfn /{DIRECTORY} {path}", deps=["mounts"])
+        parent = shlex.quote(path.rpartition("/")[0])
+        return ActivationScript(text=f"mkdir -p {parent}\nln -sfn /{DIRECTORY} {shlex.quote(path)}", deps=["mounts"])
 
     @check
     def wrappers_make_sense(self, config: Config) -> list[Complaint]:
@@ -132,6 +139,6 @@ def _mode(text: str) -> int:
     mode = 0
     for clause in text.split(","):
         who, letters = clause[:1], clause[2:]
-        bits = sum({"r": 4, "w": 2, "x": 1}.get(letter, 0) for letter in set(letters))
+        bits = sum({"r": 4, "w": 2, "x": 1}[letter] for letter in set(letters))
         mode |= bits << {"u": 6, "g": 3, "o": 0}[who]
     return mode
