@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import shlex
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -294,6 +297,13 @@ def test_mdev_rules_come_before_the_usual_ones() -> None:
     assert own < next(i for i, line in enumerate(lines) if line.startswith("tty(S|"))
 
 
+@pytest.mark.parametrize("text", ["a b", "$(reboot)", "it's; reboot"])
+def test_words_of_a_command_line_are_no_shell_code(text: str) -> None:
+    box = system(Chronyd(enable=True, extra_flags=[text]), Rngd(enable=True, device=text, extra_flags=[text]))
+    assert shlex.split(script(box, "chronyd"))[-1] == text
+    assert shlex.split(script(box, "rngd"))[-2:] == [text, text]
+
+
 def test_rngd_is_told_its_source() -> None:
     box = system(Rngd(enable=True, device="/dev/other", drivers=["bcm2835_rng"], extra_flags=["-W", "50%"]))
     assert script(box, "rngd").endswith("/usr/sbin/rngd -f -S 0 -r /dev/other -W 50%")
@@ -367,6 +377,19 @@ def test_mosquitto_reads_what_the_options_say() -> None:
     assert "/var/lib/bob" in box.config[Micros].services["mosquitto"].setup_script
     assert text.startswith("user mosquitto\n")
     assert sorted(box.config[Firewall].allowed_tcp_ports) == [883, 1883]
+
+
+def test_a_hash_that_is_not_there_keeps_mosquitto_from_starting(tmp_path: Path) -> None:
+    file = tmp_path / "bob's hash"
+    listener = MqttListener(users={"bob": MqttUser(hashed_password_file=str(file))})
+    box = system(Mosquitto(enable=True, listeners=[listener]))
+    lines = box.config[Micros].services["mosquitto"].setup_script.splitlines()
+    (first,) = (number for number, line in enumerate(lines) if str(tmp_path) in line)
+    code = "\n".join(lines[first : first + 2]).replace("/run/mosquitto", shlex.quote(str(tmp_path)))
+    assert subprocess.run(["sh", "-ec", code], check=False, capture_output=True).returncode != 0
+    file.write_text("$7$101$salt$hash\n")
+    subprocess.run(["sh", "-ec", code], check=True)
+    assert (tmp_path / "passwords-0").read_text() == "bob:$7$101$salt$hash\n"
 
 
 def test_mosquitto_lets_nobody_in_by_mistake() -> None:

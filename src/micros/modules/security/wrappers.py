@@ -37,7 +37,7 @@ class Wrapper(Record):
     group: str = option(default="root", doc="Group of the file, by name.")
     permissions: Annotated[str, Pattern(rf"{_CLAUSE}(,{_CLAUSE})*|[0-7]{{3}}", "permissions, such as u+rx,g+x")] = option(
         default="u+rx,g+x,o+x",
-        doc="Who may read and start it, as chmod(1) takes them; setuid and setgid are options of their own.",
+        doc="Who may read and start it, as chmod(1) takes them; setuid and setgid are separate options.",
     )
     setuid: bool = option(default=False, doc="Run as the owner.")
     setgid: bool = option(default=False, doc="Run with the group.")

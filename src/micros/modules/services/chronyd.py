@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated, Literal
 
 from micros.lang import Config, Lines, Module, Pattern, check, defines, lazy, option
@@ -65,7 +66,7 @@ class Chronyd(Module, at="services.chronyd"):
     @defines(Micros.services["chronyd"], when=enable)
     def service(self, config: Config) -> Service:
         """chronyd in the foreground: it keeps the right to set the clock and gives up all others by itself."""
-        flags = " ".join(["-d", "-s", "-F", "1", "-u", "_chrony", *self.extra_flags])
+        flags = shlex.join(["-d", "-s", "-F", "1", "-u", "_chrony", *self.extra_flags])
         return Service(
             start_script=f"exec {self.package}/usr/sbin/chronyd {flags}",
             setup_script="mkdir -p -m 0750 /run/chrony /var/lib/chrony\nchown _chrony:_chrony /run/chrony /var/lib/chrony",

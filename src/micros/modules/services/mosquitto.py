@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated, Any
 
 from micros.lang import Config, Lines, Module, Pattern, Port, Record, check, defines, formats, option
@@ -155,7 +156,9 @@ def setup_script(mosquitto: Mosquitto) -> str:
         lines.append(f"cat /etc/mosquitto/passwords-{number} >{target}")
         for name, user in listener.users.items():
             if user.hashed_password_file is not None:
-                lines.append(f'printf "%s:%s\\n" {_quoted(name)} "$(cat {_quoted(user.hashed_password_file)})" >>{target}')
+                # Assigned first: the status of what only fills in an argument is nobody's, and an empty hash would be written.
+                lines.append(f"hash=$(cat {shlex.quote(user.hashed_password_file)})")
+                lines.append(f'printf "%s:%s\\n" {shlex.quote(name)} "$hash" >>{target}')
         lines.append(f"chown mosquitto:mosquitto {target}")
     return "\n".join(lines)
 
@@ -166,7 +169,3 @@ def _acl(listener: MqttListener) -> str:
     for name, user in listener.users.items():
         lines += [f"user {name}", *(f"topic {topic}" for topic in user.acl)]
     return "".join(f"{line}\n" for line in lines)
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "'\\''") + "'"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from micros.lang import Config, Module, defines, option
 from micros.modules.boot.kernel import Boot
 from micros.modules.environment import Environment
@@ -35,4 +37,4 @@ class Rngd(Module, at="services.rngd"):
         """rngd in the foreground."""
         quiet = ["-S", "0"] if self.package.name == "rng-tools-debian" else []  # no statistics every hour; the other has none
         words = ["-f", *quiet, "-r", self.device, *self.extra_flags]
-        return Service(start_script=f"exec {self.package}/usr/sbin/rngd {' '.join(words)}")
+        return Service(start_script=f"exec {self.package}/usr/sbin/rngd {shlex.join(words)}")
