@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import build, language, oci, squashfs
+from bench import build, fat, language, oci, squashfs
 
 print("== the module language", flush=True)
 language.main()
@@ -14,3 +14,5 @@ print("== container images", flush=True)
 oci.main()
 print("== squashfs from cached blocks", flush=True)
 squashfs.main(sys.argv[1:])
+print("== FAT file systems", flush=True)
+fat.main()

@@ -71,7 +71,8 @@ def program(toolbox: Toolbox, tmp_path_factory: pytest.TempPathFactory) -> Progr
     def bring(package: str, name: str) -> str:
         root = toolbox.root([package])
         (loader,) = root.glob("usr/lib/*/ld-linux*.so*")
-        line = shlex.join([str(loader), "--library-path", str(loader.parent), str(root / "usr/bin" / name)])
+        (path,) = (root / place / name for place in ("usr/bin", "usr/sbin") if (root / place / name).exists())
+        line = shlex.join([str(loader), "--library-path", str(loader.parent), str(path)])
         script = directory / name
         script.write_text(f'#!/bin/sh\nexec {line} "$@"\n')
         script.chmod(0o755)

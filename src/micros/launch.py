@@ -59,7 +59,8 @@ def guest_of(plan: Builder, artefacts: Artefacts, directory: Path) -> Guest:
         cmdline=described.cmdline,
         memory_mib=described.memory_mib,
         cores=described.cores,
-        forwards=described.forwards,
+        agent=described.agent,
+        network=described.network,
         disks=tuple(_disk(directory / f"disk{number}", *disk) for number, disk in enumerate(described.disks)),
     )
 

@@ -32,6 +32,8 @@ class Machine:
     """Kernel name of the first serial port on QEMU's usual board."""
     kernel: str
     """Debian's package of a small kernel for virtual machines."""
+    root_type: str
+    """Type of a GPT's partition with a root for it (UAPI group specification 2, discoverable partitions)."""
 
     @property
     def bits(self) -> int:
@@ -46,15 +48,15 @@ class Machine:
 
 MACHINES = (
     Machine("x86_64", "amd64", "x86_64-linux-gnu", "x86", ("amd64", ""), "qemu-system-x86_64", "X64", (62, 2), "ttyS0",
-            "linux-image-cloud-amd64"),
+            "linux-image-cloud-amd64", "4f68bce3-e8cd-4db1-96e7-fbcaf984b709"),
     Machine("aarch64", "arm64", "aarch64-linux-gnu", "arm64", ("arm64", "v8"), "qemu-system-aarch64", "AA64", (183, 2),
-            "ttyAMA0", "linux-image-cloud-arm64"),
+            "ttyAMA0", "linux-image-cloud-arm64", "b921b045-1df0-41c3-af44-4c6f280d3fae"),
     Machine("armv7l", "armhf", "arm-linux-gnueabihf", "arm", ("arm", "v7"), "qemu-system-arm", "ARM", (40, 1),
-            "ttyAMA0", "linux-image-armmp"),
+            "ttyAMA0", "linux-image-armmp", "69dad710-2ce4-4e3c-b16c-21a1d49abed3"),
     Machine("armv6l", "armel", "arm-linux-gnueabi", "arm", ("arm", "v6"), "qemu-system-arm", "ARM", (40, 1),
-            "ttyAMA0", "linux-image-rpi"),
+            "ttyAMA0", "linux-image-rpi", "69dad710-2ce4-4e3c-b16c-21a1d49abed3"),
     Machine("riscv64", "riscv64", "riscv64-linux-gnu", "riscv", ("riscv64", ""), "qemu-system-riscv64", "RISCV64",
-            (243, 2), "ttyS0", "linux-image-riscv64"),
+            (243, 2), "ttyS0", "linux-image-riscv64", "72ec70a6-cf74-40e6-bd49-4bda08e8f224"),
 )  # fmt: skip
 """Every architecture MicrOS builds for."""
 

@@ -8,7 +8,7 @@ import pytest
 
 from micros import system
 from micros.base.errors import Kind, MicrosError
-from micros.modules import Boot, FileSystem, FileSystems, FsPackages, Initrd, Mounts, Root, System
+from micros.modules import Boot, FileSystem, FileSystems, FsPackages, Initrd, Mounts, Root, SpecialFileSystem, System
 from micros.packages import pkgs
 
 
@@ -74,6 +74,7 @@ def test_what_the_boot_needs_brings_what_it_lies_on() -> None:
         ({"/a": {"label": "x", "fsType": "ext4", "autoFormat": True}}, ["LABEL=x"]),
         ({"/a": {"device": "/dev/x", "fsType": "iso9660", "autoFormat": True}}, ["iso9660"]),
         ({"/a": {"device": "/dev/x", "fsType": "vfat", "autoResize": True}}, ["vfat", "grow"]),
+        ({"/a": {"device": "/dev/x", "fsType": "squashfs", "options": ["rw"]}}, ["squashfs", "`rw`"]),
         ({"/a": {"fsType": "ext4"}}, ["neither device nor label"]),
         ({"a": {"device": "/dev/x"}}, ["'a'", "slash"]),
     ],
@@ -93,6 +94,25 @@ def test_tools_come_only_where_they_are_needed() -> None:
     assert tools({"fsType": "squashfs"}) == []
 
 
+@pytest.mark.parametrize("kind", ["squashfs", "iso9660", "erofs"])
+def test_what_can_only_be_read_is_mounted_so(kind: str) -> None:
+    def mounted(**entry: Any) -> tuple[str, str]:
+        """The call that mounts it, and its line of /etc/fstab."""
+        box = system({"fileSystems": {"/a": {"device": "/dev/x", **entry}}})
+        return box.config[FileSystems].script().rstrip(), box.config[System].files["etc/fstab"].text.splitlines()[-1]
+
+    assert mounted(fsType=kind) == (f"one /a /dev/x {kind} ro wait ''", f"/dev/x /a {kind} ro 0 0")
+    words = ["nosuid", "nofail"]
+    assert mounted(fsType=kind, options=words) == (
+        f"one /a /dev/x {kind} ro,nosuid '' ''",
+        f"/dev/x /a {kind} ro,nosuid,nofail 0 0",
+    )
+    assert mounted(fsType=kind, options=["loop", "ro"])[1] == f"/dev/x /a {kind} loop,ro 0 0"
+    assert mounted(fsType="btrfs") == ("one /a /dev/x btrfs defaults wait ''", "/dev/x /a btrfs defaults 0 0")
+    root = system({"fileSystems": {"/": {"device": "/dev/x", "fsType": kind, "options": ["nosuid"]}}})
+    assert root.config[Root].options == ["ro", "nosuid"]
+
+
 def test_swap_is_switched_on_in_the_order_it_is_to_be_used() -> None:
     devices = [{"device": "/dev/a"}, {"device": "/dev/b", "priority": 1}, {"device": "/c", "priority": 9, "size": 2}]
     script = system({"swapDevices": devices}).config[FileSystems].script()
@@ -108,11 +128,28 @@ def test_a_disk_takes_the_place_of_memory() -> None:
 def test_special_file_systems_have_an_order_too() -> None:
     assert "/x -> /y -> /x" in problem({"boot": {"specialFileSystems": {"/x": {"depends": ["/y"]}, "/y": {"depends": ["/x"]}}}})
     assert "/x needs /z" in problem({"boot": {"specialFileSystems": {"/x": {"depends": ["/z"]}}}})
-    made = {"/x": {"device": "me", "fsType": "ramfs", "options": ["mode=0700"], "mountPoint": "/y", "neededForBoot": True}}
-    script = system({"boot": {"specialFileSystems": made}}).config[Mounts].script(stage_1=True)
+
+
+def test_special_file_systems_are_as_declared() -> None:
+    entry = SpecialFileSystem(device="me", fs_type="ramfs", options=["mode=0700"], mount_point="/y", needed_for_boot=True)
+    script = system(Mounts(special_file_systems={"x": entry})).config[Mounts].script(stage_1=True)
     assert "special_mount me /y mode=0700 ramfs\n" in script
-    made["/x"]["enable"] = False
-    assert "/y" not in system({"boot": {"specialFileSystems": made}}).config[Mounts].script(stage_1=True)
+    without = system(Mounts(special_file_systems={"/tmp": SpecialFileSystem(enable=False)}))
+    assert "/tmp" not in without.config[Mounts].script(stage_1=False)
+
+
+def test_file_systems_may_be_elsewhere_or_off() -> None:
+    entries = {"shelf": FileSystem(device="/dev/x", mount_point="/srv"), "/off": FileSystem(device="/dev/y", enable=False)}
+    box = system(FileSystems(file_systems=entries))
+    assert [entry.mount_point for entry in box.config[FileSystems].enabled()] == ["/srv"]
+    assert "/dev/y" not in box.config[System].files["etc/fstab"].text
+
+
+def test_packages_with_modules_and_with_programs_reach_the_plan() -> None:
+    plan = system(Boot(extra_module_packages=[pkgs.more_modules]), FsPackages(fs_packages=[pkgs.xfsprogs])).plan()
+    assert plan.module_packages == ("more-modules",)
+    assert "xfsprogs" in plan.packages
+    assert "more-modules" not in plan.packages
 
 
 def test_where_the_root_is_said_as_the_parents_template_says_it() -> None:

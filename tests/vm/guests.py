@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from micros.debian.tools import Toolbox
@@ -58,18 +59,16 @@ class Machine:
         self._directory = directory
 
     @contextmanager
-    def boot(self, words: str = "", *, disks: tuple[Path, ...] = (), device: tuple[str, ...] = ()) -> Iterator[Console]:
-        """Boot with more words on the kernel's command line, more disks, more arguments of QEMU."""
+    def boot(self, words: str = "", *, initrd: Path | None = None, device: tuple[str, ...] = ()) -> Iterator[Console]:
+        """Boot with more words on the kernel's command line, another initrd, more arguments of QEMU."""
         machine = self.guest.machine
-        guest = Guest(
-            machine, self.guest.kernel, self.guest.initrd, self.guest.root, f"{self.guest.cmdline} {words}", disks=disks
-        )
+        guest = replace(self.guest, initrd=initrd or self.guest.initrd, cmdline=f"{self.guest.cmdline} {words}")
         root = self._toolbox.root([PACKAGES[machine.name]])
         argv = self._toolbox.sandbox(root).command(
             root,
             [machine.qemu, *device],
             readable=guest.inputs,
-            writable=[self._directory, *disks],
+            writable=[self._directory],
             devices=[Path("/dev/kvm")] if Path("/dev/kvm").exists() else [],
             network=True,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import json
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -13,14 +14,17 @@ import pytest
 
 from micros.base.errors import Kind, MicrosError
 from micros.debian.tools import Toolbox
-from tests.conftest import Command
-from tests.vm.guests import Machine
+from tests.conftest import Command, Outcome
+from tests.vm.guests import PATIENCE_SECONDS, Machine
 
 SYSTEM = """
 boot.initrd.available_kernel_modules = ["virtio_blk", "virtio_net", "loop", "overlay"]
 boot.initrd.wait_seconds = 2
 boot.initrd.compressor_args = ["-1"]
+boot.initrd.post_mount_commands = '''echo "mounted: $(grep -c ' /root squashfs ' /root/proc/mounts) of 1 by $kept"'''
+boot.init.stage2_path = "/usr/lib/micros/start"
 storage.root.kernel_modules = []
+not-os.preMount = '''kept=stage-1; echo "before: $root $(grep -c ' /root ' /proc/mounts)"'''
 """
 """Drivers are loaded because the hardware asks for them, not because they are listed."""
 
@@ -46,10 +50,41 @@ def test_a_root_that_is_not_there_is_named_with_what_is_and_a_shell_helps(machin
     assert "Attempted to kill init" in console.log
 
 
+@pytest.mark.slow
 def test_an_init_that_is_not_there_is_named(machine: Machine) -> None:
     with machine.boot("init=/nowhere boot.panic_on_fail") as console, pytest.raises(MicrosError):
         console.expect("never said")
     assert "MicrOS: stage 1: no /nowhere in the root file system" in console.log
+
+
+@pytest.mark.slow
+def test_an_init_that_ends_ends_the_machine(machine: Machine) -> None:
+    with machine.boot("init=/usr/bin/false") as console, pytest.raises(MicrosError) as caught:
+        console.expect("never said")
+    assert caught.value.kind is Kind.BOOT_FAILED
+    assert "Attempted to kill init" in console.log
+
+
+@pytest.mark.slow
+def test_a_cut_initrd_ends_the_machine(machine: Machine, tmp_path: Path) -> None:
+    assert machine.guest.initrd is not None
+    cut = tmp_path / "initrd"
+    cut.write_bytes(machine.guest.initrd.read_bytes()[:300_000])
+    with machine.boot(initrd=cut) as console, pytest.raises(MicrosError):
+        console.expect("never said")
+    assert "Kernel panic" in console.log
+
+
+@pytest.mark.slow
+def test_a_root_that_is_not_there_may_restart_the_machine(micros: Command, toolbox: Toolbox) -> None:
+    micros.write(
+        "box.toml", 'boot.initrd.on_failure = "reboot"\nboot.initrd.wait_seconds = 1\nstorage.root.device = "LABEL=no"\n'
+    )
+    assert micros("build", "box.toml").status == 0
+    with Machine(micros, toolbox, micros.directory, "result").boot() as console:
+        console.vm.wait_for_end(timeout=PATIENCE_SECONDS)
+    assert "no LABEL=no within 1 s" in console.log
+    assert "Kernel panic" not in console.log
 
 
 def test_a_late_root_is_waited_for(machine: Machine) -> None:
@@ -60,7 +95,10 @@ def test_a_late_root_is_waited_for(machine: Machine) -> None:
         console.type("(sleep 1; echo now) & exit\n")
         console.expect("now\r\n")
         console.monitor(drive, "device_add virtio-blk-pci,drive=late,bus=socket")
-        console.expect("MicrOS: stage 1 done")
+        console.expect("MicrOS: stage 2 done")
+    log = console.log.replace("\r", "")
+    assert "\nbefore: /dev/vdb 0\n" in log
+    assert "\nmounted: 1 of 1 by stage-1\nMicrOS: stage 1 done" in log
 
 
 @pytest.mark.slow
@@ -128,8 +166,25 @@ def test_without_an_initrd_the_kernel_must_have_the_drivers_itself(micros: Comma
 def test_a_container_has_neither_kernel_nor_initrd(micros: Command) -> None:
     micros.write("box.toml", 'boot.is_container = true\nboot.kernel_modules = ["dummy"]\nhardware.firmware = ["nothing"]\n')
     assert micros("build", "box.toml", "squashfs").status == 0
-    for target in ("kernel", "initrd", "dist"):
+    for target in ("kernel", "initrd", "bootStage1"):
         assert micros("build", "box.toml", target, "--json").kinds == ["usage"]
-    plan = micros("eval", "box.toml", "system.files", "--json").out
-    assert "modprobe" not in plan
-    assert "fstab" not in plan
+    plan = json.loads(micros("eval", "box.toml", "system.files", "--json").out)
+    for name in ("etc/modules", "etc/fstab", "usr/sbin/modprobe"):
+        assert name not in plan
+
+
+def test_parts_of_the_boot_can_be_had_alone(micros: Command) -> None:
+    micros.write("box.toml", "")
+
+    def content(done: Outcome, name: str) -> bytes:
+        assert done.status == 0, done.err
+        return (micros.directory / "result" / name).read_bytes()
+
+    assert b"exec switch_root" in content(micros("build", "box.toml", "bootStage1"), "stage-1")
+    assert b"\n/etc/micros/activate\n" in content(micros("build", "box.toml", "bootStage2"), "stage-2")
+    assert b"special_mount proc /proc" in content(micros("build", "box.toml", "earlyMountScript"), "early-mounts")
+    assert b"/dev/vda / squashfs ro 0 0\n" in content(micros("build", "box.toml", "fileSystems"), "fstab")
+    assert content(micros("build", "box.toml", "extraUtils"), "extra-utils.cpio").startswith(b"070701")
+    alone = content(micros("build", "box.toml", "kernel"), "kernel")
+    assert alone == content(micros("build", "box.toml"), "kernel")
+    assert alone.startswith(b"MZ"), "the kernels of both machines that tests run on are EFI programs too"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 import tarfile
 from pathlib import Path
 
@@ -45,6 +46,17 @@ def test_it_is_an_archive_without_kernel_modules_and_initrd(result: Path) -> Non
     assert members["usr/lib/micros/wrappers/ping"].pax_headers["SCHILY.xattr.security.capability"].startswith("\x01\0\0\x02")
     assert members["etc/shadow"].mode == 0o600
     assert members["bin"].linkname == "usr/bin"
+
+
+def test_everything_of_a_system_is_one_archive_and_the_same_twice(store_root: Path, tmp_path: Path) -> None:
+    micros = Command(store_root, tmp_path)
+    micros.write("box.toml", BOX)
+    assert micros("build", "box.toml", "toplevel").status == 0
+    first = (tmp_path / "result/toplevel.tar").read_bytes()
+    assert micros("build", "box.toml", "tarball", "-o", "second").status == 0
+    with tarfile.open(tmp_path / "second/rootfs.tar.xz") as archive, tarfile.open(tmp_path / "result/toplevel.tar") as other:
+        assert archive.getnames() == other.getnames()
+    assert lzma.decompress((tmp_path / "second/rootfs.tar.xz").read_bytes()) == first
 
 
 def test_a_service_runs_in_the_unpacked_tree(result: Path, toolbox: Toolbox, tmp_path: Path) -> None:

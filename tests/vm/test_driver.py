@@ -12,19 +12,13 @@ import pytest
 
 from micros import system
 from micros.base.errors import Kind, MicrosError
-from micros.modules import Micros, Networking, Service
-from micros.modules.system import FileSpec, System
+from micros.modules import Firewall, Micros, Networking, Service
 from micros.testing import Driver, machine, machines
 
-STATUS = """\
-#!/bin/sh
-[ -d /run/service/$2 ] || exit 2
-[ "$1" = status ] && sv status /run/service/$2 | grep '^run:' && sv -w 1 check /run/service/$2
-"""
 LISTEN = "exec nc -ll -p 4000 -e true"
 box = system(
     Networking(host_name="box"),
-    System(files={"usr/bin/micros-service": FileSpec(text=STATUS, mode="0755")}),
+    Firewall(allowed_tcp_ports=[4000]),
     Micros(
         services={
             "listener": Service(start_script='echo "the listener starts"\n' + LISTEN),

@@ -21,7 +21,9 @@ def guest(micros: Command) -> Guest:
     result = micros.directory / "result"
     cmdline = (result / "cmdline").read_text().strip()
     machine = machine_named("x86_64")
-    return Guest(machine, result / "kernel", result / "initrd", result / "root.squashfs", cmdline, forwards=(("tcp", 1, 1),))
+    return Guest(
+        machine, result / "kernel", result / "initrd", result / "root.squashfs", cmdline, network=("hostfwd=tcp:127.0.0.1:1-:1",)
+    )
 
 
 def emulator(tmp_path: Path, *argv: str) -> Emulator:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +17,10 @@ from micros.modules import (
     ActivationScript,
     Environment,
     EtcFile,
+    Firewall,
     Group,
+    Interface,
+    Interfaces,
     Pam,
     Pki,
     Shells,
@@ -40,11 +45,12 @@ box = system(
             "protocols.link": EtcFile(source=f"{pkgs.netbase}/etc/protocols"),
             "at-run-time": EtcFile(source="/proc/version"),
             "bytes": EtcFile(source=Path("files/bytes"), target="micros/bytes", user="ann", mode="0400"),
+            "numbers": EtcFile(text="n", uid=11, gid=12),
             "gone": EtcFile(enable=False, text="no"),
             "skel/.greeting": EtcFile(text="welcome\n"),
         },
     ),
-    System(files={"opt/tool": FileSpec(text="#!/bin/sh\necho tool\n", mode="0755", uid=7, gid=8)}),
+    System(name="everything", files={"opt/tool": FileSpec(text="#!/bin/sh\necho tool\n", mode="0755", uid=7, gid=8)}),
     Shells(
         variables={"EDITOR": "vi", "PLACES": ["/a", "$HOME/b"]},
         session_variables={"SESSION": "yes"},
@@ -94,14 +100,66 @@ box = system(
     Pam(
         enable=True, login_text="auth required pam_unix.so\naccount required pam_unix.so\nsession required pam_env.so readenv=1\n"
     ),
+    Interfaces(interfaces={"eth0": Interface(dhcp=True)}),
+    Firewall(allowed_tcp_ports=[4000], allowed_udp_ports=[4001]),
     {"system": {"activationScripts": {"text": "touch /run/from-text"}}, "users": {"groups": {"zoo": {"gid": 1301}}}},
 )
 
 
 @pytest.fixture(scope="module")
-def guest(store_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
-    with machine(box, store=store_root, lock=tmp_path_factory.mktemp("system") / "micros.lock") as guest:
+def greeter() -> Iterator[int]:
+    """A port of the host's loopback where one client is greeted."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            with server.accept()[0] as client:
+                client.sendall(b"hello from the host\n")
+                client.recv(1)
+
+        threading.Thread(target=greet, daemon=True).start()
+        yield server.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    """A port of the host's loopback that is free."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def guest(store_root: Path, tmp_path_factory: pytest.TempPathFactory, greeter: int, port: int) -> Iterator[Driver]:
+    network = {
+        "virtualisation": {
+            "cores": 2,
+            "networkingOptions": ["hostname=named-by-qemu"],
+            "forwardPorts": [
+                {"host": {"address": "127.0.0.2", "port": port}, "guest": {"address": "10.0.2.15", "port": 4000}},
+                {"proto": "udp", "host": {"port": port}, "guest": {"port": 4001}},
+                {"from": "guest", "host": {"port": greeter}, "guest": {"address": "10.0.2.101", "port": 80}},
+            ],
+        }
+    }
+    lock = tmp_path_factory.mktemp("system") / "micros.lock"
+    with machine(box.extend(network), store=store_root, lock=lock) as guest:
         yield guest
+
+
+def test_the_machine_and_ports_that_are_forwarded(guest: Driver, port: int) -> None:
+    assert guest.succeed("nproc") == "2\n"
+    guest.wait_until_succeeds("ip -4 addr show dev eth0 | grep 10.0.2.15")
+    assert guest.execute("timeout 5 nc 10.0.2.101 80 </dev/null")[1].startswith("hello from the host\n")
+    guest.succeed("(echo hello from the guest | nc -l -p 4000 -w 20 >/dev/null 2>&1 &)")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 20)
+    with socket.create_connection(("127.0.0.2", port), 20) as connection:
+        assert connection.makefile().readline() == "hello from the guest\n"
+    # Nothing here listens by UDP; what the firewall lets in is counted behind it.
+    guest.succeed("nft 'table ip behind { chain in { type filter hook input priority 10; udp dport 4001 counter; }; }'")
+    guest.succeed("nft list table ip behind | grep 'packets 0 '")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"a datagram\n", ("127.0.0.1", port))
+    guest.wait_until_succeeds("nft list table ip behind | grep 'packets 1 '")
 
 
 def stat(guest: Driver, path: str) -> str:
@@ -116,7 +174,9 @@ def test_files_of_packages_and_beside_the_description(guest: Driver) -> None:
     assert stat(guest, "/etc/micros/bytes") == "-r-------- 1234:0"
     assert guest.succeed("od -An -v -tx1 /etc/micros/bytes").split() == [f"{byte:02x}" for byte in BYTES]
     guest.fail("test -e /etc/gone")
+    assert stat(guest, "/etc/numbers") == "-rw-r--r-- 11:12"
     assert guest.succeed("/opt/tool") == "tool\n"
+    assert "MicrOS (everything)" in guest.succeed("cat /etc/os-release")
     assert stat(guest, "/opt/tool") == "-rwxr-xr-x 7:8"
     assert guest.succeed("readlink /usr/bin/env") == "/usr/bin/busybox\n"
 
@@ -193,5 +253,5 @@ def test_logins_go_through_pam(guest: Driver) -> None:
     assert "pam_deny.so" in guest.succeed("cat /etc/pam.d/other")
     guest.succeed("test ! -L /usr/bin/login && login --version | grep util-linux")
     ask = "| pamtester login {name} authenticate acct_mgmt open_session 2>&1"
-    assert "SESSION=yes" in guest.succeed(f'echo "bob\'s" {ask.format(name="bob")}')
+    assert "successfully opened a session" in guest.succeed(f'echo "bob\'s" {ask.format(name="bob")}')
     guest.fail(f"echo wrong {ask.format(name='bob')}", f"echo {ask.format(name='root')}")

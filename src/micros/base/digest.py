@@ -6,13 +6,14 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, NewType
 
+from micros.base.sparse import CHUNK_BYTES as CHUNK_BYTES
+from micros.base.sparse import chunks_of
+
 if TYPE_CHECKING:
     from io import BufferedIOBase
 
 Digest = NewType("Digest", str)
 """64 lower-case hexadecimal digits."""
-
-CHUNK_BYTES = 1 << 20
 
 
 def digest_of(data: bytes | bytearray | memoryview) -> Digest:
@@ -21,11 +22,10 @@ def digest_of(data: bytes | bytearray | memoryview) -> Digest:
 
 
 def digest_of_stream(stream: BufferedIOBase) -> Digest:
-    """The digest of what is left to read of a stream."""
+    """The digest of a content that nobody has begun to read."""
     hasher = hashlib.sha256()
-    buffer = memoryview(bytearray(CHUNK_BYTES))
-    while count := stream.readinto(buffer):
-        hasher.update(buffer[:count])
+    for chunk in chunks_of(stream):
+        hasher.update(chunk)
     return Digest(hasher.hexdigest())
 
 

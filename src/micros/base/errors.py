@@ -39,6 +39,7 @@ class Kind(StrEnum):
     USAGE = "usage"
     # this machine
     SYSTEM = "system"
+    BUSY = "busy"
     NO_MEMORY = "no-memory"
     # the archive
     NO_MIRROR = "no-mirror"

@@ -15,11 +15,12 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from micros.base.errors import Kind, error
 from micros.base.tree import File, Symlink, Tree
 from micros.formats import elf
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from micros.base.digest import Digest
     from micros.base.step import Job
@@ -74,12 +75,13 @@ def runtime_table() -> dict[str, Any]:
 
 def kept(name: str, tree: Tree, wanted: Sequence[str] = ()) -> Tree:
     """The part of a package's tree that a slim image keeps, and what the globs want; directories that become empty go too."""
-    drops = [glob for key, globs in runtime_table()["drops"].items() if fnmatch.fnmatchcase(name, key) for glob in globs]
+    drops = _globs("drops", name)
+    keeps = [*wanted, *_globs("keeps", name)]
 
     def keep(path: str, entry: Entry) -> bool:
         if not isinstance(entry, File | Symlink):
             return False
-        if any(fnmatch.fnmatchcase(path, glob) for glob in wanted) and not path.startswith("DEBIAN/"):
+        if any(fnmatch.fnmatchcase(path, glob) for glob in keeps) and not path.startswith("DEBIAN/"):
             return True
         return (
             not path.startswith(_LEFT_OUT)
@@ -91,9 +93,36 @@ def kept(name: str, tree: Tree, wanted: Sequence[str] = ()) -> Tree:
     return tree.only(keep)
 
 
+def _globs(table: str, name: str) -> list[str]:
+    """The globs of one table of runtime.toml that are meant for a package."""
+    return [glob for key, globs in runtime_table()[table].items() if fnmatch.fnmatchcase(name, key) for glob in globs]
+
+
 def slim(job: Job) -> Digest:
-    """Step program: the kept part of the tree `package`; parameters `name`, and `keep`, globs of what stays besides."""
-    return job.put_tree(kept(job.parameters["name"], job.tree(job.inputs["package"]), job.parameters.get("keep", ())))
+    """Step program: the kept part of the tree `package`.
+
+    Parameters: `name`, and `keep`, globs of what stays besides, or `only`, the paths of all that stays, with what they are
+    links to. Raises an error of kind `bad-tree` where one of those is not there.
+    """
+    tree, only = job.tree(job.inputs["package"]), job.parameters.get("only")
+    if only is None:
+        return job.put_tree(kept(job.parameters["name"], tree, job.parameters.get("keep", ())))
+    if missing := [path for path in only if path not in tree]:
+        raise error(Kind.BAD_TREE, f"the package {job.parameters['name']} has no /{missing[0]}")
+    wanted = {path for name in only for path in _with_targets(tree, name)}
+    return job.put_tree(tree.only(lambda path, _: path in wanted))
+
+
+def _with_targets(tree: Tree, path: str) -> Iterator[str]:
+    """A path, and as long as it is a link within the tree, where it leads."""
+    seen = set()
+    while path in tree and path not in seen:
+        yield path
+        seen.add(path)
+        entry = tree[path]
+        if not isinstance(entry, Symlink):
+            return
+        path = posixpath.normpath(posixpath.join("/", posixpath.dirname(path), entry.target)).lstrip("/")
 
 
 def whole(job: Job) -> Digest:
@@ -154,8 +183,7 @@ def canonical_program(path: str) -> str:
 
 def brought(name: str) -> list[str]:
     """Globs of dependencies that a package brings at run time."""
-    table = runtime_table()["brings"]
-    return [glob for key, globs in table.items() if fnmatch.fnmatchcase(name, key) for glob in globs]
+    return _globs("brings", name)
 
 
 def likely_package(program: str) -> str:

@@ -23,6 +23,17 @@ if TYPE_CHECKING:
     from micros.store.scheduler import Scheduler
 
 
+SANDBOX_PACKAGE = "bubblewrap"
+"""What the sandbox is made with, where the host has none."""
+
+
+def tools_tree(closure: Closure) -> Step:
+    """The step that makes one tree of tools and all they need, to be run in the sandbox."""
+    inputs: dict[str, Digest | Step] = dict(closure.trees)
+    links = {name: {"link": f"usr/{name}"} for name in ("bin", "sbin", "lib", "lib64")}
+    return Step("micros.formats.compose:compose", inputs, {"files": links, "privileged": {"*": "strip"}}, "tools", "tree")
+
+
 class Toolbox:
     """Tools for the machine this program runs on."""
 
@@ -44,9 +55,7 @@ class Toolbox:
         if universe.lock != known:
             pins = self._pins() | {group: universe.lock}  # read again: another builder may have pinned other tools meanwhile
             write_durably(self._lock, lock_text(pins).encode(), self._store.scratch)
-        inputs: dict[str, Digest | Step] = dict(closure.trees)
-        links = {name: {"link": f"usr/{name}"} for name in ("bin", "sbin", "lib", "lib64")}
-        return Step("micros.formats.compose:compose", inputs, {"files": links, "privileged": {"*": "strip"}}, "tools", "tree")
+        return tools_tree(closure)
 
     def _pins(self) -> dict[str, Pins]:
         """What is pinned; nothing where the file is damaged: it is the store's own, and made anew."""
@@ -59,7 +68,7 @@ class Toolbox:
         """The pinned packages, or today's where a mirror that moved on has the pinned ones no more."""
         universe = Universe(self._scheduler, host_machine(), pins, self._settings)
         try:
-            return universe, universe.closure([*packages, "bubblewrap"])
+            return universe, universe.closure([*packages, SANDBOX_PACKAGE])
         except MicrosError as problem:
             if pins is None or problem.kind != Kind.VANISHED:
                 raise

@@ -19,7 +19,7 @@ from micros.debian.resolver import resolve
 from micros.store.step import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from micros.debian.mirror import Source
@@ -69,7 +69,7 @@ class Settings:
 class Universe:
     """One architecture's packages. `pins` are those of the lock file, if there is one; `lock` what it should be now.
 
-    `kept` are globs of paths that slimming leaves in.
+    `kept` are globs of paths that slimming leaves in; `parts` are, by package, the only files that are wanted of it.
     """
 
     def __init__(
@@ -80,8 +80,10 @@ class Universe:
         settings: Settings | None = None,
         *,
         kept: Sequence[str] = (),
+        parts: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self._kept = list(kept)
+        self._parts = parts or {}
         self.machine = machine
         self.settings = settings or Settings()
         self.lock = pins or Pins()
@@ -173,6 +175,8 @@ class Universe:
     def _step(self, program: str, offer: Offer, **more: Any) -> Step:
         inputs = {"package": self.unpacked(offer)}
         parameters: dict[str, Any] = {"name": offer.name, **more}
+        if offer.name in self._parts and program == "slim":
+            parameters["only"] = [path.lstrip("/") for path in self._parts[offer.name]]
         return Step(f"micros.debian.slim:{program}", inputs, parameters, f"slim {offer.name}", "tree")
 
     def _load(self, offers: Sequence[Offer]) -> list[tuple[Offer, Digest, dict[str, Any]]]:

@@ -7,12 +7,12 @@ Archives may follow one another, compressed each on its own: the kernel unpacks 
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
-from micros.base.errors import Kind, damaged, error
+from micros.base.errors import Kind, error
 from micros.base.tree import Device, Directory, File, Symlink
 from micros.formats.compress import HIGHEST, LEVELS, stream_compressed
+from micros.formats.contents import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -106,16 +106,7 @@ def _member(number: int, path: str, entry: Entry, blobs: Blobs) -> Iterable[byte
 
 
 def _content(path: str, entry: File, blobs: Blobs) -> Iterator[bytes]:
-    left = entry.size
-    hasher = hashlib.sha256()
-    if left:
-        with blobs.open(entry.digest) as stream:
-            while left and (chunk := stream.read(min(left, _CHUNK_BYTES))):
-                left -= len(chunk)
-                hasher.update(chunk)
-                yield chunk
-            if left or stream.read(1) or hasher.hexdigest() != entry.digest:
-                raise damaged(f"the content of /{path} ({entry.digest}) is not what the tree says")
+    yield from pieces(f"/{path}", entry, blobs)
     if padding := -entry.size % _ALIGN_BYTES:
         yield bytes(padding)
 

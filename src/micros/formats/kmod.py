@@ -133,7 +133,9 @@ def closure(blobs: Blobs, trees: Sequence[Tree], wanted: Sequence[str]) -> Closu
         data = decompressed(path, blobs.read(file.digest))
         info = module_info(data)
         for other in (*info.softdeps, *info.depends):
-            visit(other, (*chain, name))
+            # What a module wants from the crypto API is the name of an algorithm: `crc32c` is given by `crc32c_generic`.
+            generic = f"{other}_generic"
+            visit(generic if other not in paths and generic in paths else other, (*chain, name))
         infos[name] = info
         contents[name] = data
 

@@ -8,12 +8,12 @@ member; extended attributes as `SCHILY.xattr.<name>`, which GNU tar, bsdtar and 
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
-from micros.base.errors import Kind, damaged, error
+from micros.base.errors import Kind, error
 from micros.base.tree import Device, Directory, File, Symlink
 from micros.formats.compress import LEVELS, stream_compressed
+from micros.formats.contents import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from micros.base.tree import Entry, Tree
 
 BLOCK_BYTES = 512
-_CHUNK_BYTES = 1 << 20
 _TYPES: dict[type, str] = {File: "0", Symlink: "2", Directory: "5"}
 _DEVICES = {"c": "3", "b": "4", "p": "6"}
 _LARGEST_ID = 0o7777777
@@ -47,12 +46,12 @@ def write(job: Job) -> Digest:
     if compression != "none" and compression not in LEVELS:
         raise error(Kind.USAGE, f"a tar archive cannot be compressed with {compression!r}", hint="zstd, xz, gzip or none")
     out = job.scratch / "root.tar"
-    pieces = archive(job.tree(job.inputs["tree"]), job)
+    members = archive(job.tree(job.inputs["tree"]), job)
     with out.open("wb") as stream:
         if compression == "none":
-            stream.writelines(pieces)
+            stream.writelines(members)
         else:
-            stream.write(stream_compressed(b"".join(pieces), compression, level or LEVELS[compression]))
+            stream.write(stream_compressed(b"".join(members), compression, level or LEVELS[compression]))
     return job.put_file(out)
 
 
@@ -111,13 +110,5 @@ def _header(
 
 
 def _content(path: str, entry: File, blobs: Blobs) -> Iterator[bytes]:
-    left = entry.size
-    hasher = hashlib.sha256()
-    with blobs.open(entry.digest) as stream:
-        while left and (chunk := stream.read(min(left, _CHUNK_BYTES))):
-            left -= len(chunk)
-            hasher.update(chunk)
-            yield chunk
-        if left or stream.read(1) or hasher.hexdigest() != entry.digest:
-            raise damaged(f"the content of /{path} ({entry.digest}) is not what the tree says")
+    yield from pieces(f"/{path}", entry, blobs)
     yield bytes(-entry.size % BLOCK_BYTES)

@@ -58,7 +58,7 @@ class Activation(Module, at="system"):
     def activate(self, config: Config) -> dict[str, FileSpec]:
         """The program that runs them all."""
         scripts = self.activation_scripts
-        order = in_order({name: script.deps for name, script in scripts.items()})
+        order = [name for name in in_order({name: script.deps for name, script in scripts.items()}) if scripts[name].text]
         body = "".join(SNIPPET.format(name=shlex.quote(name), text=scripts[name].text.rstrip("\n")) for name in order)
         return {"etc/micros/activate": FileSpec(text=HEAD + body + TAIL, mode="0755")}
 

@@ -50,7 +50,6 @@ INSTEAD = {
     "system.system_builder_args": "no program builds the system's tree: declare its entries in system.files",
     "system.system_builder_commands": "no program builds the system's tree: declare its entries in system.files",
     "systemd": "services are declared once for every init system: micros.services.<name>",
-    "time": 'link the zone: environment.etc.localtime.source = "${pkgs.tzdata}/usr/share/zoneinfo/Europe/Berlin"',
     "virtualisation.docker": "declare the daemon as micros.services.<name>",
     "virtualisation.podman": "declare what runs containers as micros.services.<name>",
     "xdg": "files of desktop programs belong into environment.etc",

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from micros.lang import Complaint, Config, Module, Pattern, Record, Source, option
 from micros.lang import check as assertion
-from micros.machine import MACHINES, host_machine
+from micros.machine import MACHINES, host_machine, machine_named
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,17 @@ class Platform(Module, at="platform"):
     build: MachineName = option(
         default=host_machine().system,
         default_text="the machine that builds",
-        doc="The machine that builds it. Nothing of the target runs there.",
+        doc="The machine that builds it, which is the one that `micros` runs on. Nothing of the target runs there.",
         aliases=["nixpkgs.buildPlatform.system"],
     )
+
+    @assertion
+    def builds_here(self, config: Config) -> str | None:
+        """No other machine is asked to build."""
+        here = host_machine()
+        if machine_named(self.build) == here:
+            return None
+        return f"platform.build is {self.build!r}, but this machine builds, which is {here.system!r}: leave it out"
 
 
 Install = Literal["slim", "full"]

@@ -14,6 +14,8 @@ from micros.base.errors import Kind, error
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 _MARKER = re.compile(r"/_pkg_:([a-z0-9][a-z0-9+.-]*[a-z0-9+]):")
+_PART = re.compile(r"/_only_:([a-z0-9][a-z0-9+.-]*[a-z0-9+]):(/[A-Za-z0-9_./+-]+)")
+_PART_MARKER = re.compile(r"/_only_:[a-z0-9][a-z0-9+.-]*[a-z0-9+]:")
 _REFERENCE = re.compile(r"\$\{pkgs\.([A-Za-z0-9_+.-]+)\}")
 
 
@@ -25,6 +27,10 @@ class Package:
 
     def __str__(self) -> str:
         return f"/_pkg_:{self.name}:"
+
+    def only(self, path: str) -> str:
+        """An absolute path in a text, which brings this one file and what it needs: of a large package, one program."""
+        return f"/_only_:{self.name}:{path}"
 
     def __micros_show__(self) -> str:
         """As messages and documentation write it."""
@@ -64,6 +70,11 @@ def packages_in(text: str) -> list[Package]:
     return [Package(name) for name in _MARKER.findall(text)]
 
 
+def parts_in(text: str) -> list[tuple[str, str]]:
+    """Package and absolute path of the single files that a text brings, in order."""
+    return [(found[1], found[2]) for found in _PART.finditer(text)]
+
+
 def without_markers(text: str) -> str:
     """The text as it is written: each marker is the root, so `{pkgs.curl}/usr/bin/curl` is `/usr/bin/curl`."""
-    return _MARKER.sub("", text)
+    return _PART_MARKER.sub("", _MARKER.sub("", text))

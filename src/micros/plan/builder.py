@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from micros.base.errors import Kind, error
 from micros.base.tree import File
 from micros.debian.lock import Pins, lock_text, read_lock
-from micros.debian.tools import Toolbox
+from micros.debian.tools import SANDBOX_PACKAGE, Toolbox, tools_tree
 from micros.debian.universe import Closure, Settings, Universe
-from micros.machine import machine_named
+from micros.machine import host_machine, machine_named
 from micros.plan.files import read_source
 from micros.plan.modules import check_built_in, check_modules
 from micros.plan.rules import check
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from micros.base.digest import Digest
+    from micros.machine import Machine
     from micros.plan.described import SystemPlan
     from micros.store.scheduler import Scheduler
 
@@ -57,7 +58,7 @@ class Builder:
         self._pins: dict[str, Pins] = read_lock(lock) if lock is not None and lock.exists() else {}
         self._before = dict(self._pins)
         self._settings = settings
-        self._closures: dict[str, Closure] = {}
+        self._closures: dict[tuple[str, tuple[str, ...]], Closure] = {}
 
     @cached_property
     def variants(self) -> list[Builder]:
@@ -85,21 +86,33 @@ class Builder:
             raise error(Kind.USAGE, "this system has no initrd", hint="see boot.initrd.enable and boot.is_container")
         return self._closure("initrd", (self.plan.initrd_shell,))
 
-    def _closure(self, group: str, names: tuple[str, ...], *, update: bool = False) -> Closure:
-        """The packages of one group of the lock: `` for the root, `initrd` for the initrd."""
-        if group in self._closures and not update:
-            return self._closures[group]
-        key = self.machine.debian + (f":{group}" if group else "")
+    @property
+    def loader(self) -> Closure:
+        """The package of what the firmware starts."""
+        return self._closure("boot", (self.plan.efi_stub,))
+
+    def tools(self, *packages: str) -> Step:
+        """A tree with programs for the machine that builds, to be run in the sandbox."""
+        return tools_tree(self._closure("tools", (*packages, SANDBOX_PACKAGE), host_machine()))
+
+    def _closure(self, group: str, names: tuple[str, ...], machine: Machine | None = None, *, update: bool = False) -> Closure:
+        """The packages of one group of the lock: `` for the root, `initrd`, `boot`, and `tools` of the machine that builds."""
+        known = (group, names)
+        if known in self._closures and not update:
+            return self._closures[known]
+        machine = machine or self.machine
+        key = machine.debian + (f":{group}" if group else "")
         settings = self._settings
         if self.plan.firmware and not group:
             settings = replace(settings, components=(*settings.components, FIRMWARE_COMPONENT))
         kept = () if group else self.plan.kept
-        universe = Universe(self._scheduler, self.machine, self._pins.get(key), settings, kept=kept)
+        parts = {} if group else self.plan.parts
+        universe = Universe(self._scheduler, machine, self._pins.get(key), settings, kept=kept, parts=parts)
         if update:
             universe.update()
         found = universe.closure(names, install=self.plan.install if not group else "slim")
         self._pins[key] = universe.lock
-        self._closures[group] = found
+        self._closures[known] = found
         return found
 
     def pin(self, *, update: bool = False) -> None:
@@ -107,6 +120,9 @@ class Builder:
         self._closure("", self._root_names, update=update)
         if self.plan.initrd_shell:
             self._closure("initrd", (self.plan.initrd_shell,), update=update)
+        for key in [key for key in self._pins if update and key.partition(":")[2] in ("boot", "tools")]:
+            machine, _, group = key.partition(":")
+            self._closure(group, self._pins[key].requests, machine_named(machine), update=True)
         for other in self.variants:
             if other is not self:
                 other.pin(update=update)
@@ -119,6 +135,12 @@ class Builder:
     def unmet(self) -> list[str]:
         """What files of the packages ask for and no package gives, for people."""
         return sorted({str(need) for closure in self._all_closures() for need in closure.unmet})
+
+    @property
+    def time(self) -> int:
+        """When the pinned archive was released, in seconds since 1970: the system is not older."""
+        own = [pins for key, pins in self._pins.items() if key.partition(":")[2] not in ("boot", "tools")]
+        return max((record["date"] for pins in own for record in pins.releases.values()), default=0)
 
     def versions(self) -> dict[str, str]:
         """The pinned version of every package, by group and name."""
@@ -184,11 +206,20 @@ class Builder:
                 return name, trees[name]
         raise error(Kind.UNKNOWN_PACKAGE, f"the package {self.plan.kernel} brings no kernel", hint="see boot.kernel_package")
 
-    @cached_property
+    @property
     def kernel_image(self) -> Digest:
         """The kernel itself."""
+        return self._kernel_file[1]
+
+    @property
+    def kernel_release(self) -> str:
+        """What `uname -r` says, by the kernel's file."""
+        return self._kernel_file[0].partition("-")[2]
+
+    @cached_property
+    def _kernel_file(self) -> tuple[str, Digest]:
         entries = self.store.tree(self.kernel[1])
-        return next(e.digest for path, e in entries.items() if path.startswith("boot/vmlinu") and isinstance(e, File))
+        return next((path, e.digest) for path, e in entries.items() if path.startswith("boot/vmlinu") and isinstance(e, File))
 
     @cached_property
     def module_trees(self) -> dict[str, Digest]:

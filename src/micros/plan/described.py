@@ -13,9 +13,12 @@ from micros.modules.boot.initrd import Initrd
 from micros.modules.boot.kernel import Boot
 from micros.modules.environment import Environment
 from micros.modules.hardware.firmware import Hardware
+from micros.modules.images.disk import DiskImage
 from micros.modules.images.oci import OciImage
+from micros.modules.images.uki import Uki
 from micros.modules.security.wrappers import Wrappers
 from micros.modules.services.getty import Getty
+from micros.modules.services.mdevd import Mdevd
 from micros.modules.storage.root import Root
 from micros.modules.storage.tools import FsPackages
 from micros.modules.system import Artefact, Platform, System
@@ -42,6 +45,8 @@ class SystemPlan:
     name: str
     machine: str
     packages: tuple[str, ...]
+    parts: dict[str, tuple[str, ...]]
+    """Absolute paths of the only files that are wanted of some of these packages; what those need comes along."""
     install: Literal["slim", "full"]
     shell: str
     files: dict[str, dict[str, Any]]
@@ -72,6 +77,10 @@ class SystemPlan:
     initrd_files: dict[str, dict[str, Any]]
     initrd_compression: str
     initrd_level: int
+    data_files: dict[str, dict[str, Any]]
+    """What the data partition of a disk image begins with."""
+    efi_stub: str
+    """The package of what UEFI starts."""
     root_compression: str
     root_level: int
     rules: Rules | None
@@ -80,9 +89,12 @@ class SystemPlan:
     """What is built: one attribute of `system.build`."""
     memory_mib: int
     cores: int
-    forwards: tuple[tuple[str, int, int], ...]
+    network: tuple[str, ...]
+    """Words of QEMU's user network: forwarded ports among them."""
     disks: tuple[tuple[int, str], ...]
     """Disks besides the root's: MiB, and the file that keeps it; without a name it is gone after the run."""
+    agent: bool
+    """Whether the virtual machine has the channels of the guest's agent."""
     ready_text: str
     """What the console shows once the system is up."""
     platforms: tuple[str, ...]
@@ -103,20 +115,25 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
     packages |= {package.name for package in init.available_backends[init.backend].required_packages}
     packages |= {package.name for package in config[Environment].system_packages} | files.packages
     packages |= {package.name for package in config[FsPackages].fs_packages}
+    parts = {name: tuple(sorted(p for n, p in files.parts if n == name)) for name, _ in files.parts if name not in packages}
     boot, initrd, guest = config[Boot], config[Initrd], config[Virtualisation]
     initrd_files = declared_files(config, initrd.files if initrd.enable else {})
+    data = config[DiskImage].data
+    data_files = declared_files(config, data.files if data is not None else {})
     own = not config[Container].is_container
     firmware = [package.name for package in config[Hardware].firmware] if own else []
-    kernel_modules = boot.kernel_modules if own else []
+    plugged = config[Mdevd].kernel_modules if config[Mdevd].enable else []
+    kernel_modules = [*boot.kernel_modules, *plugged] if own else []
     initrd_modules = [*initrd.kernel_modules, *initrd.available_kernel_modules] if own else []
     return SystemPlan(
         name=config[System].name,
         machine=machine_named(config[Platform].host).name,
-        packages=tuple(sorted(packages | set(firmware))),
+        packages=tuple(sorted({*packages, *parts, *firmware})),
+        parts=dict(sorted(parts.items())),
         install=config[Environment].install,
         shell=config[Environment].shell.name,
         files=files.entries,
-        sources={digest: str(path) for digest, path in {**files.sources, **initrd_files.sources}.items()},
+        sources={digest: str(path) for digest, path in {**files.sources, **initrd_files.sources, **data_files.sources}.items()},
         privileged=dict(config[Wrappers].privileged_files),
         required=login_shells(config[Accounts].users),
         kept=tuple(config[Environment].kept_files),
@@ -126,21 +143,24 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
         module_packages=tuple(package.name for package in boot.extra_module_packages) if own else (),
         module_places=module_places(evaluation, {*kernel_modules, *initrd_modules}),
         firmware=tuple(firmware),
-        cmdline=_cmdline(boot.kernel_params),
+        cmdline=cmdline_of(boot.kernel_params),
         initrd_shell=initrd.shell.name if initrd.enable else "",
         initrd_modules=tuple(dict.fromkeys(initrd_modules)),
         initrd_loaded=tuple(dict.fromkeys(initrd.kernel_modules)),
         initrd_files=initrd_files.entries,
         initrd_compression=initrd.compressor,
         initrd_level=initrd.level,
+        data_files=data_files.entries,
+        efi_stub=config[Uki].stub.name,
         root_compression=config[Root].compression,
         root_level=config[Root].level,
         rules=rules_of(config),
         artefact=_artefact(config, target),
         memory_mib=guest.memory_size,
         cores=guest.cores,
-        forwards=tuple((item.proto, item.host_port, item.guest_port) for item in guest.forward_ports),
+        network=guest.network,
         disks=tuple((disk.size, disk.file) for disk in guest.disks),
+        agent=guest.agent,
         ready_text=" login:" if config[Getty].enable else "MicrOS: stage 2 done",
         platforms=tuple(machine_named(name).name for name in config[OciImage].platforms),
     )
@@ -159,7 +179,7 @@ def _artefact(config: Config, target: str) -> Artefact:
     return found
 
 
-def _cmdline(words: list[str]) -> str:
+def cmdline_of(words: list[str]) -> str:
     """The kernel's command line, if the kernel takes one as long as this."""
     line = " ".join(words)
     size, limit = len(line.encode()), CMDLINE_LIMIT_BYTES - 1

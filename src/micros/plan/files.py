@@ -13,7 +13,7 @@ from micros.base.units import human_bytes
 from micros.lang import located
 from micros.modules.security.pki import CERTIFICATE, Pki
 from micros.modules.users.accounts import Accounts
-from micros.packages import packages_in, without_markers
+from micros.packages import packages_in, parts_in, without_markers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +35,8 @@ class Files:
     entries: dict[str, dict[str, Any]] = field(default_factory=dict)
     packages: set[str] = field(default_factory=set)
     """Names of packages that the files name."""
+    parts: set[tuple[str, str]] = field(default_factory=set)
+    """Package and path of single files of packages that the files name."""
     sources: dict[Digest, Path] = field(default_factory=dict)
     """Files of the user whose contents are wanted, by digest."""
 
@@ -45,6 +47,7 @@ def declared_files(config: Config, specs: Mapping[str, FileSpec]) -> Files:
     problems: list[Problem] = []
     for path, spec in sorted(specs.items()):
         files.packages |= {package.name for package in packages_in(_texts(spec))}
+        files.parts |= set(parts_in(_texts(spec)))
         try:
             files.entries[path] = _entry(config, path, spec, files)
         except MicrosError as problem:

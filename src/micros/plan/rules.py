@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from micros.base.errors import Kind, MicrosError, Note, Problem
+from micros.base.tree import File
 from micros.lang.finding import places_of
 from micros.lang.purity import is_module
 from micros.lang.values import parse_path
@@ -49,6 +50,9 @@ _NO_FILTER = ("cache initialization failed", "Unable to initialize Netlink socke
 """What nft says where the kernel has no packet filter, or forbids it."""
 _NO_PART = "Could not process rule"
 """What nft says where the kernel refuses a rule: often it lacks a part of the filter."""
+
+
+_OWNER = {"mode": "0644", "uid": 0, "gid": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +92,30 @@ def _texts(config: Config) -> Iterator[tuple[str, str]]:
     yield "networking.nftables.ruleset_file", f'include "/{RULESET_FILE}"' if nftables.ruleset_file is not None else ""
 
 
+def _content(build: Builder, entry: dict[str, Any]) -> dict[str, Any]:
+    """A declared file with its content by digest, in the store, where it is the user's or a copy of a package's."""
+    if "copy" in entry:
+        trees = (build.store.tree(digest) for digest in build.root.trees.values())
+        found = next((file for tree in trees if isinstance(file := tree.get(entry["copy"]), File)), None)
+        return {"absent": True} if found is None else {**_OWNER, "blob": found.digest}
+    build.sources({"": entry})
+    return entry
+
+
 def check(build: Builder, rules: Rules, toolbox: Toolbox) -> None:
     """Raise an error of kind `bad-rules` with each rule that nft refuses, its option and place."""
-    files = {path: build.plan.files[path] for path in READ_BY_RULES if path in build.plan.files}
-    script = SCRIPT.format(rules=RULES, before=rules.before or ":")
-    files["check"] = {"text": script, "mode": "0755", "uid": 0, "gid": 0}
+    files = {path: _content(build, build.plan.files[path]) for path in READ_BY_RULES if path in build.plan.files}
+    inputs: dict[str, Digest | Step] = {f"blob:{entry['blob']}": entry["blob"] for entry in files.values() if "blob" in entry}
+    files["etc/check"] = {"text": SCRIPT.format(rules=RULES, before=rules.before or ":"), "mode": "0755", "uid": 0, "gid": 0}
+    below_etc = {path.removeprefix("etc/"): spec for path, spec in files.items()}
+    etc = Step("micros.formats.compose:compose", inputs, {"files": below_etc}, "rules", "tree")
     tools = toolbox.tree(TOOLS)
     applets = Step("micros.formats.busybox:links", {"package": tools}, {"at": "usr/bin"}, "applets", "tree")
-    inputs: dict[str, Digest | Step] = {"tools": tools, "applets": applets}
-    inputs |= build.sources(files)
-    root = Step("micros.formats.compose:compose", inputs, {"files": files, "below": ["applets"]}, "rules", "tree")
-    argv = {"argv": ["sh", "/check"], "capabilities": ["CAP_NET_ADMIN"]}
+    both: dict[str, Digest | Step] = {"tools": tools, "applets": applets}
+    root = Step("micros.formats.compose:compose", both, {"files": {}, "below": ["applets"]}, "tools with applets", "tree")
+    given = {"argv": ["sh", "/etc/check"], "capabilities": ["CAP_NET_ADMIN"]}
     try:
-        build.run(Step("micros.store.command:run", {"root": root}, argv, "check of the rules"))
+        build.run(Step("micros.store.command:run", {"root": root, "etc": etc}, given, "check of the rules"))
     except MicrosError as problem:
         if problem.kind not in (Kind.STEP_FAILED, Kind.SANDBOX):
             raise

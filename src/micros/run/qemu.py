@@ -37,12 +37,14 @@ class Guest:
     cmdline: str
     memory_mib: int = 256
     cores: int = 1
-    forwards: tuple[tuple[str, int, int], ...] = ()
-    """Ports of the host's loopback that reach the guest: protocol `tcp` or `udp`, host port, guest port."""
+    network: tuple[str, ...] = ()
+    """Words of the user network (qemu(1), -netdev user), such as `hostfwd=tcp:127.0.0.1:8080-:80`."""
     disks: tuple[Path, ...] = ()
     """Raw images that the guest can write, attached as further virtio disks."""
     card: Card | None = None
     """A second network card."""
+    agent: bool = False
+    """Whether the guest runs an agent. The kernel keeps 4 MiB of buffers for each of its channels, so others have none."""
 
     @property
     def inputs(self) -> list[Path]:
@@ -92,7 +94,7 @@ def arguments(guest: Guest, accelerator: str, *, sockets: Path | None = None) ->
     argv += ["-kernel", str(guest.kernel), "-append", guest.cmdline]
     argv += ["-initrd", str(guest.initrd)] if guest.initrd is not None else []
     argv += ["-chardev", "stdio,id=console,mux=on,signal=off", "-serial", "chardev:console", "-mon", "console"]
-    if sockets is not None:
+    if sockets is not None and guest.agent:
         argv += ["-device", "virtio-serial-pci"]
         for name, device in (("agent", f"virtserialport,chardev=agent,name={PORT}"), ("shell", "virtconsole,chardev=shell")):
             argv += ["-chardev", f"socket,id={name},path={_escaped(sockets / name)},server=on,wait=off", "-device", device]
@@ -101,8 +103,7 @@ def arguments(guest: Guest, accelerator: str, *, sockets: Path | None = None) ->
     for number, path in enumerate(guest.disks):
         argv += ["-drive", f"if=none,id=disk{number},format=raw,file={_escaped(path)}"]
         argv += ["-device", f"virtio-blk-pci,drive=disk{number}"]
-    forwards = "".join(f",hostfwd={kind}:127.0.0.1:{ours}-:{theirs}" for kind, ours, theirs in guest.forwards)
-    argv += ["-netdev", f"user,id=net{forwards}", "-device", "virtio-net-pci,netdev=net,romfile="]
+    argv += ["-netdev", ",".join(("user,id=net", *guest.network)), "-device", "virtio-net-pci,netdev=net,romfile="]
     if guest.card is not None:
         argv += _card(guest.card)
     argv += ["-device", "virtio-rng-pci"]
@@ -143,7 +144,7 @@ def probe(guest: Guest, accelerator: str, emulator: Emulator, seconds: float) ->
 
     The kernel is told to say everything, whatever the guest's own command line wants, and no port is forwarded.
     """
-    alone = replace(guest, cmdline=f"console={guest.machine.console} loglevel=7 panic=-1", forwards=(), card=None, disks=())
+    alone = replace(guest, cmdline=f"console={guest.machine.console} loglevel=7 panic=-1", network=(), card=None, disks=())
     argv = [*emulator.argv, *arguments(alone, accelerator)]
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None

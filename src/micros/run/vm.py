@@ -90,7 +90,7 @@ class Vm:
         os.set_blocking(self._console.fileno(), False)
         with contextlib.suppress(PermissionError):  # a user with very many pipes gets small ones (pipe(7))
             fcntl.fcntl(self._console, fcntl.F_SETPIPE_SZ, CONSOLE_BYTES)
-        self._agent = _connect(path, self._process)
+        self._agent = _connect(path, self._process) if self.guest.agent else None
         self._received = bytearray()
         self._outgoing = b""
         self._requests = 0

@@ -94,14 +94,18 @@ class Sandbox:
         capabilities: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         directory: Path | None = None,
+        inside: Mapping[str, Path] | None = None,
+        writable_inside: Mapping[str, Path] | None = None,
+        as_root: bool = False,
     ) -> list[str]:
         """The whole command line that runs `argv` with `root` as its file system; bound paths keep their names.
 
-        `capabilities` (capabilities(7)) are over the sandbox' own namespaces; with any, the program is root there.
+        `inside` and `writable_inside` are bound under other names. With `as_root`, the program and the files it sees belong
+        to root, whoever runs it. `capabilities` (capabilities(7)) are over the sandbox' own namespaces, and only root's.
         """
         line = [*self.bubblewrap, "--unshare-all", "--die-with-parent", "--clearenv"]
         line += ["--share-net"] if network else []
-        line += ["--uid", "0", "--gid", "0"] if capabilities else []
+        line += ["--uid", "0", "--gid", "0"] if as_root else []
         for name in capabilities:
             line += ["--cap-add", name]
         # Entry by entry onto bubblewrap's own empty root, where mount points for bound paths can be made.
@@ -114,6 +118,9 @@ class Sandbox:
         for option, paths in (("--dev-bind", devices), ("--ro-bind", readable), ("--bind", writable)):
             for path in paths:
                 line += [option, str(path), str(path)]
+        for option, named in (("--ro-bind", inside), ("--bind", writable_inside)):
+            for name, path in (named or {}).items():
+                line += [option, str(path), name]
         for name, value in {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", **(environment or {})}.items():
             line += ["--setenv", name, value]
         line += ["--chdir", str(directory or "/tmp")]

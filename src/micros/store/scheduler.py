@@ -50,22 +50,22 @@ class StoreJob:
         self.parameters = parameters
         self.scratch = workspace
         self.cache = store.blocks
-        self._store = store
+        self.store = store
         self._batch = Batch(store, workspace)
 
     def read(self, digest: Digest) -> bytes:
         """A content; one put before counts."""
         pending = self._batch.pending(digest)
-        return self._store.read(digest) if pending is None else pending.read_bytes()
+        return self.store.read(digest) if pending is None else pending.read_bytes()
 
     def open(self, digest: Digest) -> BinaryIO:
         """A content to read from."""
         pending = self._batch.pending(digest)
-        return self._store.open(digest) if pending is None else pending.open("rb")
+        return self.store.open(digest) if pending is None else pending.open("rb")
 
     def tree(self, digest: Digest) -> Tree:
         """A tree."""
-        return self._store.tree(digest)
+        return self.store.tree(digest)
 
     def put(self, data: bytes | bytearray) -> Digest:
         """Keep a content; it becomes durable and visible with the others when the job ends."""
@@ -73,12 +73,12 @@ class StoreJob:
 
     def put_file(self, path: Path) -> Digest:
         """Keep a file of the scratch directory."""
-        return self._store.add_file(path)
+        return self.store.add_file(path)
 
     def put_tree(self, tree: Tree) -> Digest:
         """Keep a tree, its contents first."""
         self._batch.commit()
-        return self._store.add_tree(tree)
+        return self.store.add_tree(tree)
 
     def commit(self) -> None:
         """Make what was put durable and visible."""

@@ -14,8 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from micros.base.digest import CHUNK_BYTES, Digest, digest_of, digest_of_stream
+from micros.base.digest import Digest, digest_of, digest_of_stream
 from micros.base.errors import Kind, damaged, error
+from micros.base.sparse import chunks_of, write_sparse
 from micros.base.tree import Tree
 from micros.store.blocks import Blocks
 from micros.store.disk import (
@@ -118,12 +119,13 @@ class Store:
         return data
 
     def copy(self, digest: Digest, target: Path) -> None:
-        """Copy a blob to a new file elsewhere, checked against its digest."""
+        """Copy a blob to a new file elsewhere, checked against its digest. Zeros become holes."""
         hasher = hashlib.sha256()
         with self.open(digest) as source, target.open("xb") as out:
-            while chunk := source.read(CHUNK_BYTES):
+            for chunk in chunks_of(source):
                 hasher.update(chunk)
-                out.write(chunk)
+                write_sparse(out, chunk)
+            out.truncate()
         if hasher.hexdigest() != digest:
             target.unlink()
             raise self._damaged(digest, "does not match its digest")

@@ -25,4 +25,4 @@ class Engine(Module):
     @defines(Activation.activation_scripts["host-name"].text, when=Container.is_container, priority=FORCE)
     def name_of_the_engine(self, config: Config) -> str:
         """The engine has named the host and brought up its interfaces."""
-        return "true"
+        return ""

@@ -6,6 +6,7 @@ know nothing of it, into files of its own.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from typing import Literal, get_args
 
@@ -22,10 +23,13 @@ STAGE_2 = """\
 #!/bin/sh
 # MicrOS, stage 2: make the system usable and become its init.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
-{first}[ -r /proc/cmdline ] && case " $(cat /proc/cmdline) " in *" boot.debugtrace "*) set -x ;; esac
+{first}words=
+{{ read -r words </proc/cmdline; }} 2>/dev/null
+case " $words " in *" boot.debugtrace "*) set -x ;; esac
 /etc/micros/activate
 [ ! -x /etc/micros/post-boot ] || /etc/micros/post-boot
-echo "MicrOS: stage 2 done at $(cut -d' ' -f1 /proc/uptime) s"
+read -r up _ </proc/uptime
+echo "MicrOS: stage 2 done at $up s; next:" {name}
 exec {executable}
 """
 
@@ -36,9 +40,10 @@ rm -rf /run/micros /run/service
 
 # Control groups tell all processes of a service; where there are none, as in many containers, its main process is known.
 PREPARE = """\
-mkdir -p /run/micros/services
 [ -e /sys/fs/cgroup/cgroup.procs ] || mount -t cgroup2 -o nosuid,nodev,noexec cgroup /sys/fs/cgroup 2>/dev/null || true
-mkdir -p /sys/fs/cgroup/micros 2>/dev/null || true
+mkdir -p{directories}
+[ -p /run/micros/never ] || mkfifo -m 0600 /run/micros/never
+mkdir -p{groups} 2>/dev/null || true
 """
 
 Feature = Literal[
@@ -65,7 +70,9 @@ FEATURES: tuple[Feature, ...] = get_args(Feature)
 class Backend(Record):
     """An init system."""
 
-    name: str = option(default=lazy(lambda backend: backend.entry_name), default_text="its name", doc="What it is called.")
+    name: str = option(
+        default=lazy(lambda backend: backend.entry_name), default_text="its key", doc="What stage 2 calls it on the console."
+    )
     executable: str = option(default=REQUIRED, doc="Command line of PID 1.")
     required_packages: list[Package] = option(default=[], doc="Packages that bring its programs.")
     supported_features: list[Feature] = option(default=[], doc="What services may ask of it.")
@@ -100,9 +107,9 @@ class Init(Module, at="boot.init"):
         backend = self.available_backends[self.backend]
         units = units_of(config[Micros].services, _identities(config))
         first = "" if not_in_a_container(config) else FRESH
-        stage2 = FileSpec(text=STAGE_2.format(executable=self.executable, first=first), mode="0755")
+        stage2 = STAGE_2.format(executable=self.executable, first=first, name=shlex.quote(backend.name))
         return {
-            self.stage2_path.lstrip("/"): stage2,
+            self.stage2_path.lstrip("/"): FileSpec(text=stage2, mode="0755"),
             **shared_files(units, backend.control),
             **backend.extra_files,
             **backend.service_builder(units),
@@ -111,7 +118,12 @@ class Init(Module, at="boot.init"):
     @defines(Activation.activation_scripts["services"])
     def prepare(self, config: Config) -> ActivationScript:
         """Where services have their state and their control groups."""
-        return ActivationScript(text=PREPARE, deps=["mounts"])
+        names = [name for name, service in config[Micros].services.items() if service.enable]
+        text = PREPARE.format(
+            directories="".join(f" /run/micros/services/{name}" for name in ["", *names]),
+            groups="".join(f" /sys/fs/cgroup/micros/{name}" for name in ["", *names]),
+        )
+        return ActivationScript(text=text, deps=["mounts"])
 
     @check
     def backend_exists(self, config: Config) -> str | None:
@@ -167,7 +179,8 @@ def _identities(config: Config) -> dict[str, Identity]:
         if not service.enable or (service.user is None and service.group is None and not service.supplementary_groups):
             continue
         user = accounts.users.get(service.user or "root")
-        names = [name for name, group in accounts.groups.items() if service.user in group.members]
+        extra = user.extra_groups if user is not None else []
+        names = [name for name, group in accounts.groups.items() if service.user in group.members or name in extra]
         groups = [accounts.groups.get(name) for name in (service.group, *service.supplementary_groups, *names) if name]
         if user is None or None in groups:
             continue

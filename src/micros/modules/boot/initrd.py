@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
-from micros.lang import Config, Module, Range, check, defines, lazy, option
+from micros.lang import Config, Lines, Module, Range, check, defines, lazy, option
 from micros.modules.boot.container import not_in_a_container
 from micros.modules.boot.init import Init
 from micros.modules.boot.kernel import Boot, blacklist
@@ -65,6 +65,17 @@ class Initrd(Module, at="boot.initrd"):
         default=20, doc="How long stage 1 waits for the root device, and activation for those of other file systems."
     )
     on_failure: Literal["panic", "reboot", "shell"] = option(default="panic", doc="What stage 1 does when it cannot go on.")
+    pre_mount_commands: Lines = option(
+        default="",
+        doc="Shell code of stage 1 once drivers are loaded, before the root is looked for. It is part of stage 1: it can set "
+        "`root`, the device, and call `fail TEXT`.",
+        example="[ ! -b /dev/sdb ] || root=/dev/sdb",
+        aliases=["not_os.pre_mount", "boot.initrd.preLVMCommands", "boot.initrd.postDeviceCommands"],
+    )
+    post_mount_commands: Lines = option(
+        default="",
+        doc="Shell code of stage 1 once all that the boot needs is mounted: the root at /root, /dev, /proc, /run and /sys in it.",
+    )
     files: dict[str, FileSpec] = option(default={}, doc="Every file modules add, by path below /.", internal=True)
 
     @defines(kernel_modules, when=lazy(not_in_a_container))
@@ -84,6 +95,8 @@ class Initrd(Module, at="boot.initrd"):
             "stage-1": self.settings(config),
             "devices": DEVICES,
             "early-mounts": config[Mounts].script(stage_1=True),
+            "pre-mount": self.pre_mount_commands,
+            "post-mount": self.post_mount_commands,
         }
         made |= {f"etc/micros/{name}": FileSpec(text=text) for name, text in texts.items()}
         return made | {

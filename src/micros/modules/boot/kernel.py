@@ -7,14 +7,17 @@ from typing import Annotated, Any
 from micros.lang import Config, Module, Range, check, defines, lazy, option
 from micros.machine import machine_named
 from micros.modules.activation import Activation, ActivationScript
-from micros.modules.boot.container import ON_A_MACHINE
+from micros.modules.boot.container import ON_A_MACHINE, not_in_a_container
 from micros.modules.system import FileSpec, Platform, System
 from micros.packages import Package, package
 
+# One program for all of them: starting a program is most of what loading a module costs.
 LOAD_MODULES = """\
-while read -r module; do
+set --
+while read -r module; do set -- "$@" "$module"; done </etc/modules
+[ $# = 0 ] || modprobe -a "$@" 2>/dev/null || for module; do
     modprobe "$module" || echo "MicrOS: cannot load the kernel module $module"
-done </etc/modules
+done
 """
 
 
@@ -65,10 +68,10 @@ class Boot(Module, at="boot"):
             "usr/sbin/modprobe": FileSpec(link="../bin/modprobe"),
         }
 
-    @defines(Activation.activation_scripts["modules"], when=ON_A_MACHINE)
+    @defines(Activation.activation_scripts["modules"])
     def load_modules(self, config: Config) -> ActivationScript:
-        """Load what /etc/modules lists."""
-        return ActivationScript(text=LOAD_MODULES)
+        """Load what /etc/modules lists. In a container the host has done so; what waits for it need not know."""
+        return ActivationScript(text=LOAD_MODULES if not_in_a_container(config) else "")
 
     @defines(System.files, when=lazy(lambda config: bool(config[Boot].post_boot_commands)))
     def post_boot(self, config: Config) -> dict[str, FileSpec]:

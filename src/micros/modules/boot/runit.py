@@ -18,16 +18,17 @@ from micros.packages import Package, pkgs
 STAGE_1 = """\
 #!/bin/sh
 # MicrOS, stage 1 of runit. Stage 2 of the boot has activated the system before.
-install -m 0 /dev/null /run/runit.stopit
-install -m 0 /dev/null /run/runit.reboot
+umask 777
+: >/run/runit.stopit
+: >/run/runit.reboot
+umask 022
 """
 
 STAGE_2 = """\
 #!/bin/sh
 # MicrOS, stage 2 of runit: supervise the services.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
-mkdir -p /run/service
-cp -a /etc/sv/. /run/service/
+cp -a /etc/sv /run/service
 """
 
 SUPERVISE = "exec runsvdir -P /run/service\n"

@@ -45,6 +45,14 @@ def _is_interface(value: Any, version: int) -> bool:
     return parsed.version == version and not parsed.is_multicast and not parsed.is_unspecified
 
 
+def _is_network(value: Any) -> bool:
+    """Whether a text is an address with the length of a prefix, of either version, which may be that of a whole network."""
+    try:
+        return isinstance(value, str) and "/" in value and bool(ipaddress.ip_interface(value))
+    except ValueError:
+        return False
+
+
 ADDRESS = Scalar("address", "IPv4 or IPv6 address", _is_address)
 IPV4 = Scalar("ipv4", "IPv4 address", lambda value: _is_version(value, 4))
 IPV6 = Scalar("ipv6", "IPv6 address", lambda value: _is_version(value, 6))
@@ -52,6 +60,7 @@ IPV4_NETWORK = Scalar(
     "ipv4Interface", "IPv4 address with the length of its prefix, as 10.0.0.2/24", lambda v: _is_interface(v, 4)
 )
 IPV6_NETWORK = Scalar("ipv6Interface", "IPv6 address with the length of its prefix, as fd00::2/64", lambda v: _is_interface(v, 6))
+NETWORK = Scalar("network", "address with the length of its prefix, as 10.0.0.0/24", _is_network)
 
 Address = Annotated[str, ADDRESS]
 """An IPv4 or IPv6 address."""

@@ -35,14 +35,15 @@ bound | renew)
         ;;
     esac
     [ -z "$mtu" ] || ip link set "$interface" mtu "$mtu"
+    # A declared router comes first, then the cards in their order.
+    metric=$((1000 + $(cat "/sys/class/net/$interface/ifindex")))
     for gateway in $router; do
-        ip -4 route replace default via "$gateway" dev "$interface" && break
+        ip -4 route replace default via "$gateway" dev "$interface" metric $metric && break
     done
     {
         [ -z "$search$domain" ] || echo "search ${search:-$domain}"
         for server in $dns; do echo "nameserver $server"; done
     } >"$state/$interface.resolv"
-    rm -f "$state/$interface.asked"
     ;;
 *) exit 0 ;;
 esac
@@ -61,17 +62,17 @@ until [ -e "/sys/class/net/$1" ]; do
     sleep 0.2; n=$((n+1))
 done
 ip link set "$1" up
-rm -f "$state.asked"
-udhcpc -f -i "$1" -s /etc/micros/dhcp-event -p "$state.pid" -t 5 -T 1 -A 5 -x "hostname:$(hostname)" &
+udhcpc -f -i "$1" -s /etc/micros/dhcp-event -p "$state.pid" -t 4 -T 2 -A 20 -x "hostname:$(hostname)" &
 client=$!
 trap 'kill $client; wait $client; exit 143' TERM INT HUP
 before=1
 while kill -0 $client 2>/dev/null; do
     now=0
     { read -r now <"/sys/class/net/$1/carrier"; } 2>/dev/null
-    if [ "$before$now" = 01 ] && [ ! -e "$state.asked" ]; then
-        : >"$state.asked"
-        kill -USR1 $client
+    if [ "$before$now" = 01 ]; then
+        # Told to renew, udhcpc gives up an address that no server confirms. So first see whether there is one.
+        udhcpc -f -n -q -i "$1" -s /bin/true -t 3 -T 1 >/dev/null 2>&1 &
+        wait $! && kill -USR1 $client
     fi
     before=$now
     sleep 1 &
@@ -88,9 +89,10 @@ clients=
 while :; do
     for card in /sys/class/net/*; do
         name=${card##*/}
-        [ -e "$card/device" ] && [ "$(cat "$card/type")" = 1 ] || continue
+        [ -e "$card/device" ] && read -r type <"$card/type" && [ "$type" = 1 ] || continue
         case " {others} " in *" $name "*) continue ;; esac
-        client=$(cat "/run/micros/dhcp/$name.client" 2>/dev/null)
+        client=
+        { read -r client <"/run/micros/dhcp/$name.client"; } 2>/dev/null
         [ -n "$client" ] && case " $clients " in *" $client "*) kill -0 "$client" 2>/dev/null ;; *) false ;; esac && continue
         sh /etc/micros/dhcp-client "$name" &
         echo $! >"/run/micros/dhcp/$name.client"
@@ -102,7 +104,7 @@ done
 """
 
 STATE = """\
-mkdir -p /run/micros/dhcp
+[ -d /run/micros/dhcp ] || mkdir -p /run/micros/dhcp
 [ ! -L /etc/resolv.conf ] || [ -e /run/resolv.conf ] || cp /etc/micros/resolv.conf /run/
 """
 

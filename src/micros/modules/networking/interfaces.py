@@ -22,6 +22,9 @@ from micros.modules.system import FileSpec, System
 WAIT_SECONDS = 5
 """How long the service waits for a card, and for IPv6 to find that an address is free (DAD, RFC 4862, 5.4)."""
 
+CABLE_SECONDS = 2
+"""How long it waits for a cable before it gives up on that."""
+
 FIREWALL_FAILED = "/run/micros/firewall-failed"
 """Exists where no rules at all could be loaded: then no interface comes up."""
 
@@ -38,13 +41,22 @@ set -e
 {body}"""
 
 WAIT_FOR_DAD = """\
+tentative() {{
+    found=1
+    while read -r _ _ _ _ flags name; do
+        [ "$name" = {name} ] || continue
+        [ $((0x$flags & 0x08)) = 0 ] || {{ echo "networking: another host has an IPv6 address of {name}"; exit 1; }}
+        [ $((0x$flags & 0x40)) = 0 ] || found=0
+    done </proc/net/if_inet6
+    return $found
+}}
 n=0
-while case "$(ip -6 addr show dev {name})" in *dadfailed*) n=-1; false ;; *tentative*) true ;; *) false ;; esac; do
-    [ $n -lt {wait}0 ] || break
+while tentative && [ $n -lt {wait}0 ]; do
+    [ $n -lt {short}0 ] || [ "$(cat /sys/class/net/{name}/carrier)" = 1 ] || break
     sleep 0.1; n=$((n+1))
 done
-[ $n != -1 ] || {{ echo "networking: another host has an IPv6 address of {name}"; exit 1; }}
 """
+"""The flags are IFA_F_DADFAILED and IFA_F_TENTATIVE of uapi/linux/if_addr.h. Without a cable nobody is asked."""
 
 SERVICE = """\
 failed=
@@ -79,7 +91,11 @@ class Ipv6(Record):
 class Interface(Record):
     """One interface."""
 
-    name: str = option(default="", doc="The kernel's name, in a list of interfaces; in a mapping its key says it.")
+    name: str = option(
+        default=lazy(lambda entry: entry.entry_name),
+        default_text="its key in a mapping",
+        doc="The kernel's name, which an entry of a list must have.",
+    )
     enable: bool = option(default=True, doc="Bring the interface up.")
     dhcp: bool = option(default=False, doc="Ask a DHCP server for an IPv4 address.")
     slaac: bool = option(default=False, doc="Take IPv6 addresses and routes from router advertisements (RFC 4862).")
@@ -92,6 +108,7 @@ class Link(Record):
 
     make: Lines = option(default=REQUIRED, doc="Shell code that makes it where it is not there.")
     needs: list[str] = option(default=[], doc="Interfaces that must be there before.")
+    configure: Lines = option(default="", doc="Shell code that runs with -e once it is up.")
     declared_by: str = option(default=REQUIRED, doc="Path of the option that asks for it.")
 
 
@@ -125,9 +142,10 @@ class Interfaces(Module, at="networking"):
 
     def _script(self, name: str, entry: Interface) -> str:
         make = self.links[name].make.rstrip() + "\n" if name in self.links else ""
-        return SCRIPT.format(
-            name=name, firewall_failed=FIREWALL_FAILED, make=make, wait=WAIT_SECONDS, body="".join(_settings(name, entry))
-        )
+        body = "".join(_settings(name, entry))
+        if name in self.links:
+            body += self.links[name].configure
+        return SCRIPT.format(name=name, firewall_failed=FIREWALL_FAILED, make=make, wait=WAIT_SECONDS, body=body.rstrip() + "\n")
 
     @defines(Micros.services["networking"])
     def service(self, config: Config) -> Service:
@@ -144,7 +162,7 @@ class Interfaces(Module, at="networking"):
     @check
     def names_are_keys(self, config: Config) -> list[Complaint]:
         """An entry of a mapping has no other name than its key."""
-        paths = [f"networking.interfaces.{name}.name" for name, entry in self.interfaces.items() if entry.name not in ("", name)]
+        paths = [f"networking.interfaces.{name}.name" for name, entry in self.interfaces.items() if entry.name != name]
         return [Complaint(f"{path} is not its key, which is the name", (path,)) for path in paths]
 
     @check
@@ -215,7 +233,7 @@ def _settings(name: str, entry: Interface) -> Iterator[str]:
         yield f"ip -4 addr replace {ipaddress.ip_interface(entry.ipv4.address)} dev {name}\n"
     if entry.ipv6.address is not None:
         yield f"ip -6 addr replace {ipaddress.ip_interface(entry.ipv6.address)} dev {name}\n"
-        yield WAIT_FOR_DAD.format(name=name, wait=WAIT_SECONDS)
+        yield WAIT_FOR_DAD.format(name=name, wait=WAIT_SECONDS, short=CABLE_SECONDS)
     for family, own in (("-4", entry.ipv4), ("-6", entry.ipv6)):
         if own.gateway is not None:
             yield f"ip {family} route replace default via {own.gateway} dev {name}\n"

@@ -12,7 +12,6 @@ from typing import Literal
 
 from micros.lang import Config, Lines, Module, Record, Source, check, defines, lazy, option, removed
 from micros.modules.activation import Activation, ActivationScript
-from micros.modules.boot.container import not_in_a_container
 from micros.modules.boot.kernel import Boot
 from micros.modules.environment import Environment
 from micros.modules.networking.interfaces import FIREWALL_FAILED
@@ -37,10 +36,12 @@ table inet micros-closed {
 """What is in force where the rules do not load. It needs nothing that the rules may need."""
 
 LOAD = """\
-rm -f {failed}
+[ ! -e {failed} ] || rm -f {failed}
 if nft -f /{rules}; then
-    [ ! -e /run/micros/firewall-closed ] || nft delete table inet micros-closed
-    rm -f /run/micros/firewall-closed
+    if [ -e /run/micros/firewall-closed ]; then
+        nft delete table inet micros-closed
+        rm -f /run/micros/firewall-closed
+    fi
 elif : >/run/micros/firewall-closed; nft list table inet micros-closed >/dev/null 2>&1 || nft -f /{closed}; then
     echo "MicrOS: the firewall's rules could not be loaded: every packet from outside is dropped" | tee /dev/console
     exit 1
@@ -90,7 +91,7 @@ class Table(Record):
     """One table of rules."""
 
     enable: bool = option(default=True, doc="Whether the table is there.")
-    name: str = option(default="", default_text="its key", doc="The table's name.")
+    name: str = option(default=lazy(lambda entry: entry.entry_name), default_text="its key", doc="The table's name.")
     family: Family = option(default="inet", doc="Which packets it sees.")
     content: Lines = option(default="", doc="Chains, sets and the like, as nft(8) has them between the table's braces.")
 
@@ -153,7 +154,7 @@ class Nftables(Module, at="networking.nftables",
     def load(self, config: Config) -> ActivationScript:
         """Load the rules, or fail closed."""
         text = LOAD.format(failed=FIREWALL_FAILED, rules=RULES, closed=CLOSED)
-        return ActivationScript(text=text, deps=["mounts", *(["modules"] if not_in_a_container(config) else [])])
+        return ActivationScript(text=text, deps=["mounts", "modules"])
 
     @check
     def rules_are_wanted(self, config: Config) -> str | None:
@@ -168,7 +169,7 @@ class Nftables(Module, at="networking.nftables",
     @check
     def names_are_plain(self, config: Config) -> str | None:
         """Names of tables as nft(8) takes them."""
-        names = [table.name or name for name, table in self.tables.items()]
+        names = [table.name for table in self.tables.values()]
         bad = [name for name in names if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_/\\.-]*", name)]
         return f"networking.nftables.tables: {', '.join(map(repr, bad))} cannot be the name of a table" if bad else None
 
@@ -177,9 +178,9 @@ def ruleset_text(rules: Nftables) -> str:
     """The whole file, as nft reads it."""
     lines = ["flush ruleset"] if rules.flush_ruleset else []
     lines += [rules.extra_deletions.rstrip()] if rules.extra_deletions else []
-    for name, table in rules.tables.items():
+    for table in rules.tables.values():
         if table.enable:
-            head = f"table {table.family} {table.name or name}"
+            head = f"table {table.family} {table.name}"
             # The first line makes sure that there is something for the second to delete.
             lines += [head, f"delete {head}", f"{head} {{", table.content.rstrip(), "}"]
     lines += [rules.ruleset.rstrip()] if rules.ruleset else []

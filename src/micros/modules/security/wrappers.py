@@ -76,7 +76,7 @@ class Wrappers(Module, at="security"):
         """The link where the directory is made at every boot."""
         path = self.wrapper_dir.rstrip("/")
         if not self.wrappers or not f"{path}/".startswith(_VOLATILE):
-            return ActivationScript(text="true")
+            return ActivationScript()
         return ActivationScript(text=f"mkdir -p {path.rpartition('/')[0]}\nln -sfn /{DIRECTORY} {path}", deps=["mounts"])
 
     @check

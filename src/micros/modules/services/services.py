@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from micros.lang import Config, Lines, Module, NonEmptyStr, Pattern, Range, Record, check, lazy, option
+from micros.lang import Complaint, Config, Lines, Module, NonEmptyStr, Pattern, Range, Record, check, lazy, option
 from micros.modules.order import cycle_in
 from micros.modules.users.accounts import Accounts
 
@@ -136,22 +136,25 @@ class Micros(Module, at="micros"):
     services: dict[str, Service] = option(default={}, doc="Services by name.")
 
     @check
-    def dependencies_exist(self, config: Config) -> str | None:
+    def dependencies_exist(self, config: Config) -> list[Complaint]:
         """Every dependency is a service."""
-        known = {name for name, service in self.services.items() if service.enable}
-        missing = [
-            f"micros.services.{name} depends on {other!r}"
-            for name, service in self.services.items()
+        known = {key for key, service in self.services.items() if service.enable}
+        return [
+            Complaint(
+                f"micros.services.{key} depends on {other!r}: no such service; there are {', '.join(sorted(known))}",
+                (("micros", "services", key, "dependencies"),),
+            )
+            for key, service in self.services.items()
             for other in service.dependencies
             if service.enable and other not in known
         ]
-        return f"{'; '.join(missing)}: no such service; there are {', '.join(sorted(known))}" if missing else None
 
     @check
-    def dependencies_have_no_cycle(self, config: Config) -> str | None:
+    def dependencies_have_no_cycle(self, config: Config) -> Complaint | None:
         """Some order starts every service after what it needs."""
-        chain = cycle_in({name: service.dependencies for name, service in self.services.items() if service.enable})
-        return f"micros.services depend on each other: {' -> '.join(chain)}" if chain else None
+        chain = cycle_in({key: service.dependencies for key, service in self.services.items() if service.enable})
+        places = tuple(("micros", "services", key, "dependencies") for key in chain[1:])
+        return Complaint(f"micros.services depend on each other: {' -> '.join(chain)}", places) if chain else None
 
     @check
     def names_are_distinct(self, config: Config) -> str | None:
@@ -165,16 +168,15 @@ class Micros(Module, at="micros"):
         return None
 
     @check
-    def each_is_sound(self, config: Config) -> str | None:
+    def each_is_sound(self, config: Config) -> list[Complaint]:
         """What no type says: something to run, users that are there, names that the kernel has."""
         users, groups = set(config[Accounts].users), set(config[Accounts].groups)
-        found = [
-            f"micros.services.{name}{problem}"
-            for name, service in self.services.items()
+        return [
+            Complaint(f"micros.services.{key}: {text}", (("micros", "services", key, *((field,) if field else ())),))
+            for key, service in self.services.items()
             if service.enable
-            for problem in [*_unknown(service, users, groups), *_unsound(service)]
+            for field, text in [*_unknown(service, users, groups), *_unsound(service)]
         ]
-        return "; ".join(found) or None
 
 
 def logger_of(name: str) -> str:
@@ -182,23 +184,26 @@ def logger_of(name: str) -> str:
     return f"{name}.log"
 
 
-def _unknown(service: Any, users: set[str], groups: set[str]) -> list[str]:
-    """What a service names and nobody has."""
-    wanted = [service.group, *service.supplementary_groups]
-    found = [f".user: there is no user {service.user!r}"] if service.user not in {None, *users} else []
-    found += [f": there is no group {group!r}" for group in wanted if group not in {None, *groups}]
-    found += [f".limits: {name!r} is none of {', '.join(sorted(RLIMITS))}" for name in service.limits if name not in RLIMITS]
-    return found
+def _unknown(service: Service, users: set[str], groups: set[str]) -> list[tuple[str, str]]:
+    """What a service names and nobody has: the field, what is wrong."""
+    found = [("user", f"there is no user {service.user!r}")] if service.user not in {None, *users} else []
+    if service.group not in {None, *groups}:
+        found.append(("group", f"there is no group {service.group!r}"))
+    found += [
+        ("supplementary_groups", f"there is no group {group!r}") for group in service.supplementary_groups if group not in groups
+    ]
+    known = ", ".join(sorted(RLIMITS))
+    return found + [("limits", f"{name!r} is no limit; there are {known}") for name in service.limits if name not in RLIMITS]
 
 
-def _unsound(service: Any) -> list[str]:
-    """What does not go together in a service."""
+def _unsound(service: Service) -> list[tuple[str, str]]:
+    """What does not go together in a service: the field, what is wrong."""
     found = []
     if not service.start_script.strip():
-        found.append(" has no start_script: nothing to run")
+        found.append(("", "it has no start_script, and so nothing to run"))
     if service.log.to == "directory" and service.log.directory is None:
-        found.append(".log.directory is not set")
+        found.append(("log", "its log goes to a directory, but log.directory is not set"))
     if service.restart_delay > service.restart_delay_max:
-        found.append(f".restart_delay is longer than restart_delay_max, {service.restart_delay_max} s")
+        found.append(("restart_delay", f"the first wait is longer than the longest, {service.restart_delay_max} s"))
     bad = [name for name in service.environment if not name.isidentifier() or not name.isascii()]
-    return found + [f".environment: {name!r} is no name of a variable" for name in bad]
+    return found + [("environment", f"{name!r} is no name of a variable") for name in bad]

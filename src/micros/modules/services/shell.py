@@ -5,6 +5,8 @@ What is known of a service while the system runs lies in /run/micros/services/NA
     state     one line: state, starts, failed starts in a row, last exit status, second (of the uptime) of the last start
     main      process id and start time (proc(5), stat, field 22) of its main process
     stop      there while it is told to be down
+    stay      there while `micros-supervise` leaves it down
+    control   the FIFO that wakes `micros-supervise`
     degraded  why it is called degraded
     log       the FIFO to its logger, where it has one
 
@@ -32,6 +34,22 @@ save() { # STATE
     echo "$state $starts $row $code $since" >"$here/state"
 }
 
+# Wait without a program: each costs more than a whole script does. Nobody ever writes to this FIFO.
+pause() { # SECONDS
+    read -r -t "$1" _ <>/run/micros/never
+}
+
+# Whether something listens on a TCP port (proc_net(5): state 0A).
+listens() { # PORT, four hexadecimal digits
+    for table in /proc/net/tcp /proc/net/tcp6; do
+        [ -r $table ] || continue
+        while read -r _ local _ socket _; do
+            case $local/$socket in *":$1/0A") return 0 ;; esac
+        done <$table
+    done
+    return 1
+}
+
 now() {
     read -r now _ </proc/uptime
     now=${now%.*}
@@ -50,21 +68,20 @@ kill_rest() {
     echo 1 >"$group/cgroup.kill"
     tries=0
     while { read -r _ <"$group/cgroup.procs"; } 2>/dev/null && [ $tries -lt 50 ]; do
-        sleep 0.1
+        pause 0.1
         tries=$((tries + 1))
     done
 }
 
-# A copy whose supervisor was killed still runs: there must not be two.
-end_previous() {
+# End the main process.
+end_main() { # SECONDS
     tries=0
-    while alive && [ $tries -lt $((STOP_SECONDS * 10)) ]; do
+    while alive && [ $tries -lt $(($1 * 10)) ]; do
         [ $tries != 0 ] || kill "$pid"
-        sleep 0.1
+        pause 0.1
         tries=$((tries + 1))
     done
     ! alive || kill -9 "$pid"
-    [ -n "$LEAVE_CHILDREN" ] || kill_rest
 }
 
 back_off() {
@@ -73,13 +90,13 @@ back_off() {
         wait=$((wait * 2)) n=$((n + 1))
     done
     [ "$wait" -le "$DELAY_MAX" ] || wait=$DELAY_MAX
-    sleep "$wait"
+    pause "$wait"
 }
 
 wait_for() { # NAME
     theirs=
     until [ "$theirs" = ready ] || [ "$theirs" = done ]; do
-        [ -z "$theirs" ] || sleep 0.1
+        [ -z "$theirs" ] || pause 0.1
         { read -r theirs _ <"/run/micros/services/$1/state"; } 2>/dev/null || theirs=none
     done
 }
@@ -89,11 +106,14 @@ begin() {
     [ -d "$here" ] || mkdir -p "$here"
     [ -d "$group" ] || mkdir "$group" 2>/dev/null
     load
-    end_previous
+    # A copy whose supervisor was killed still runs: there must not be two.
+    end_main "$STOP_SECONDS"
+    [ -n "$LEAVE_CHILDREN" ] || kill_rest
     [ ! -w "$group/cgroup.procs" ] || echo 0 >"$group/cgroup.procs"
     read -r stat </proc/$$/stat
     set -- ${stat##*) }
     echo "$$ ${20}" >"$here/main"
+    [ ! -e "$here/stop" ] || exit 0
     if [ "$row" -gt 0 ]; then
         save delayed
         back_off
@@ -115,24 +135,33 @@ degraded() { # WHY
 
 # Beside a service that is starting: find out when it is ready, and say once that it is late.
 watch() {
-    (watching </dev/null >/dev/null 2>&1 &)
+    mine=$starts
+    case $TYPE in
+    longrun) (watching </dev/null >/dev/null 2>&1 &) ;;
+    oneshot) (late </dev/null >/dev/null 2>&1 &) ;;
+    esac
 }
 
 watching() {
-    mine=$starts pause=0.2
+    late &
+    late=$!
     while load && [ "$state $starts" = "starting $mine" ]; do
-        if [ "$TYPE" = longrun ] && timeout "$READY_SECONDS" sh "/etc/micros/services/$NAME/ready"; then
+        # A part of this shell: another program each time would hold up those that are starting.
+        if (. "/etc/micros/services/$NAME/ready"); then
             load
             [ "$state $starts" != "starting $mine" ] || save ready
+            kill $late
             return
         fi
-        sleep $pause
-        now
-        if [ $((now - since)) -ge "$READY_SECONDS" ]; then
-            degraded "is not ready after $READY_SECONDS s"
-            pause=1
-        fi
+        pause 0.1
     done
+    kill $late
+}
+
+late() {
+    pause "$READY_SECONDS"
+    load
+    [ "$state $starts" != "starting $mine" ] || degraded "is not ready after $READY_SECONDS s"
 }
 
 # After each end; the status is that of runsv(8), s6-supervise(8) or a shell.
@@ -211,7 +240,7 @@ start() { # NAME
     case $state in
     ready | starting | waiting) ! alive || return 0 ;;
     esac
-    rm -f "$here/stop"
+    rm -f "$here/stop" "$here/stay"
     row=0
     save waiting
     up "$NAME"
@@ -224,7 +253,7 @@ settled() {
         case $state in
         ready | done | ended | failed | delayed) return ;;
         esac
-        sleep 0.1
+        pause 0.1
         tries=$((tries + 1))
     done
 }

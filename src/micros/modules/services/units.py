@@ -154,7 +154,7 @@ def _run(service: Service, identity: Identity | None) -> str:
             _output(service),
             _directories(service, identity),
             _snippet(service.setup_script),
-            *(f"ulimit -{_limit(name, value)} || exit 1\n" for name, value in service.limits.items()),
+            *(f"ulimit -{_limit(name, value)} || exit 1\n" for name, value in service.limits.items() if name in RLIMITS),
             *(f"export {name}={shlex.quote(value)}\n" for name, value in _environment(service, identity).items()),
             f"cd {shlex.quote(service.working_directory)} || exit 1\n",
             "watch\n" if service.ready_script or service.type == "oneshot" else "save ready\n",
@@ -218,7 +218,7 @@ def _privileges(service: Service, identity: Identity | None) -> str:
     if service.capabilities is not None:
         names = "".join(f",+{name.lower().removeprefix('cap_')}" for name in dict.fromkeys(service.capabilities))
         words += [f"--{which}=-all{names}" for which in ("inh-caps", "ambient-caps", "bounding-set")]
-    program = f"{pkgs.util_linux}/usr/bin/setpriv" if words else "setpriv"  # busybox' own knows --no-new-privs only
+    program = pkgs.util_linux.only("/usr/bin/setpriv") if words else "setpriv"  # busybox' own knows --no-new-privs only
     if service.no_new_privileges:
         words.append("--no-new-privs")
     return " ".join([program, *words]) if words else ""

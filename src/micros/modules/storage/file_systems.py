@@ -29,7 +29,9 @@ class FileSystem(Record):
     )
     label: str | None = option(default=None, doc="Label of the file system; instead of `device`.")
     fs_type: str = option(default="auto", doc="Type; `none` with the option `bind` for another directory.")
-    options: list[str] = option(default=["defaults"], doc="Mount options; `nofail` lets it be missing.")
+    options: list[str] = option(
+        default=["defaults"], doc="Mount options; `nofail` lets it be missing. What can only be read is `ro` by itself."
+    )
     needed_for_boot: bool = option(default=False, doc="Stage 1 mounts it, and goes no further without it.")
     depends: list[str] = option(default=[], doc="Mount points that come before, besides those it lies below.")
     auto_format: bool = option(default=False, doc="Make the file system if the device is blank.")
@@ -79,12 +81,21 @@ class FileSystems(Module):
         """In the order they are to be used, which is that of their being switched on (swapon(2))."""
         return sorted(self.swap_devices, key=lambda swap: -1 if swap.priority is None else swap.priority, reverse=True)
 
-    def script(self) -> str:
-        """The calls of `one` and `swap_on` (scripts/file-systems.sh)."""
-        needed = self.needed()
+    def of_root(self, device: str, file: str) -> dict[str, str]:
+        """The mount points of what stage 1 has mounted to reach the root, a file on a device, and where it has."""
+        media = {entry.mount_point: "/run/micros/medium" for entry in self.enabled() if file and source(entry) == device}
+        images = {f"{point}/{file}" for point in media}
+        return media | {entry.mount_point: "/run/micros/image" for entry in self.enabled() if entry.device in images}
+
+    def script(self, device: str = "", file: str = "") -> str:
+        """The calls of `one`, `shown` and `swap_on` (scripts/file-systems.sh); device and file are those of the root."""
+        needed, known = self.needed(), self.of_root(device, file)
         lines: list[str] = []
         for entry in self.enabled():
             if "noauto" in entry.options:
+                continue
+            if entry.mount_point in known:
+                lines.append(shlex.join(["shown", entry.mount_point, known[entry.mount_point]]))
                 continue
             words = [*flags(entry), *(["needed"] if entry.mount_point in needed else [])]
             words += [] if "nofail" in entry.options else ["wait"]
@@ -98,7 +109,7 @@ class FileSystems(Module):
         """/etc/fstab: the root's source, type and options, then all others in the order they are mounted."""
         lines = [" ".join([root[0], "/", root[1], root[2], "0 0"])]
         for entry in self.enabled():
-            fields = [source(entry), entry.mount_point, entry.fs_type, ",".join(entry.options) or "defaults"]
+            fields = [source(entry), entry.mount_point, entry.fs_type, ",".join(options_of(entry)) or "defaults"]
             passes = "2" if "check" in flags(entry) else "0"
             lines.append(" ".join([*map(_field, fields), "0", passes]))
         for swap in self.swaps():
@@ -149,8 +160,8 @@ class FileSystems(Module):
         return None
 
     @check
-    def can_be_made(self, config: Config) -> str | None:
-        """A blank device has no label to be found by, and only some types can be made or can grow."""
+    def types_can_what_is_asked(self, config: Config) -> str | None:
+        """A blank device has no label to be found by, and only some types can be made, can grow or can be written."""
         for entry in self.file_systems.values():
             where = f"file_systems.{entry.mount_point!r}"
             if entry.auto_format and source(entry).startswith(("LABEL=", "UUID=")):
@@ -159,6 +170,8 @@ class FileSystems(Module):
                 return f"{where}.auto_format: {entry.fs_type!r} cannot be made, only {', '.join(FORMATTED)}"
             if entry.auto_resize and not fs_kind(entry.fs_type).resized:
                 return f"{where}.auto_resize: {entry.fs_type!r} cannot grow"
+            if "rw" in entry.options and fs_kind(entry.fs_type).read_only:
+                return f"{where}.options: {entry.fs_type!r} can only be read; leave out `rw`"
         return None
 
 
@@ -180,9 +193,16 @@ def flags(entry: FileSystem) -> list[str]:
     return [name for name, wanted in {**asked, "resize": entry.auto_resize}.items() if wanted]
 
 
+def options_of(entry: FileSystem) -> list[str]:
+    """All mount options. Where another mount of the same device is `ro`, as the root is, the kernel refuses one that is not."""
+    if not fs_kind(entry.fs_type).read_only or "ro" in entry.options:
+        return entry.options
+    return ["ro", *(word for word in entry.options if word != "defaults")]
+
+
 def mount_options(entry: FileSystem) -> str:
     """The options that the kernel knows."""
-    known = [word for word in entry.options if word not in _OF_FSTAB and not word.startswith("x-")]
+    known = [word for word in options_of(entry) if word not in _OF_FSTAB and not word.startswith("x-")]
     return ",".join(known) or "defaults"
 
 

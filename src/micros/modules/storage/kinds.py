@@ -17,6 +17,8 @@ class FsKind:
     """Whether `check_fs` of scripts/file-systems.sh knows how to check it."""
     resized: bool = False
     """Whether `resize_fs` there can let it grow."""
+    read_only: bool = False
+    """Whether the kernel can only read it."""
 
 
 _E2FSPROGS = (pkgs.e2fsprogs,)
@@ -29,8 +31,9 @@ KINDS = {
     "f2fs": FsKind(("f2fs",), (pkgs.f2fs_tools,), checked=True),
     "xfs": FsKind(("xfs",), (pkgs.xfsprogs,), resized=True),
     "btrfs": FsKind(("btrfs",), (pkgs.btrfs_progs,), resized=True),
-    "iso9660": FsKind(("isofs",)),
-    "squashfs": FsKind(("squashfs",)),
+    "iso9660": FsKind(("isofs",), read_only=True),
+    "squashfs": FsKind(("squashfs",), read_only=True),
+    "erofs": FsKind(("erofs",), read_only=True),
     "overlay": FsKind(("overlay",)),
     "tmpfs": FsKind(),
     "ramfs": FsKind(),

@@ -38,7 +38,7 @@ def mount_all(config: Config) -> str:
     lines = [head, FUNCTIONS, MOUNT_ALL, config[Mounts].script(stage_1=False), "mkdir -p /run/micros/done /run/lock\n"]
     if own and config[Data].enable:
         lines.append('/usr/lib/micros/data "" || failed=1\n')
-    lines += [config[FileSystems].script() if own else "", '[ -z "$failed" ]\n']
+    lines += [config[FileSystems].script(config[Root].device, config[Root].file) if own else "", '[ -z "$failed" ]\n']
     return "".join(lines)
 
 
@@ -83,5 +83,4 @@ class Mounting(Module, at="system"):
     @defines(Activation.activation_scripts["mounts"])
     def mount(self, config: Config) -> ActivationScript:
         """Everything that stage 1 has not mounted."""
-        needs = [] if config[Container].is_container else ["modules"]
-        return ActivationScript(text="/usr/lib/micros/mount-all", deps=needs)
+        return ActivationScript(text="/usr/lib/micros/mount-all", deps=["modules"])

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from micros.lang import Config, Module, Range, lazy, option
 from micros.modules.boot.mounts import Size
-from micros.modules.storage.file_systems import FileSystem, FileSystems, source
+from micros.modules.storage.file_systems import FileSystem, FileSystems, options_of, source
 
 
 def _entry(config: Config) -> FileSystem | None:
@@ -31,7 +31,7 @@ def _image(config: Config) -> tuple[str, str, str, list[str]]:
     """
     entry = _entry(config)
     if entry is not None and not _in_memory(config):
-        return source(entry), "", entry.fs_type, ["ro"] if entry.options == ["defaults"] else entry.options
+        return source(entry), "", entry.fs_type, ["ro"] if entry.options == ["defaults"] else options_of(entry)
     entries = [one for one in config[FileSystems].enabled() if entry is not None]
     for one in entries:
         if one.fs_type != "squashfs" or not one.needed_for_boot:

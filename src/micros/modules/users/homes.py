@@ -41,4 +41,4 @@ class Homes(Module):
             for _, user in users
             if (home := home_of(user))
         ]
-        return ActivationScript(text=MAKE_HOME + "".join(lines) if lines else "true", deps=["mounts"])
+        return ActivationScript(text=MAKE_HOME + "".join(lines) if lines else "", deps=["mounts"])

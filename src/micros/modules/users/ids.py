@@ -6,7 +6,7 @@ Debian gives such ids when a package is installed (Debian policy 9.2.2: 100 to 9
 SYSTEM_IDS = {
     "sshd": 101,
     "_chrony": 102,
-    "ntp": 103,
+    "ntpd": 103,
     "syslog": 104,
     "log": 105,
     "dnsmasq": 106,

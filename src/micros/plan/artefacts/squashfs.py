@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from micros.base.digest import Digest
     from micros.plan.builder import Builder, FileSteps
 
+TIME_FILE = "etc/micros/time"
+"""The time before which no clock can be right, for activation."""
+
 
 def image(build: Builder) -> FileSteps:
     """The squashfs image."""
@@ -35,5 +38,6 @@ def tree(build: Builder) -> Step:
         more = {"more": list(plan.certificates)} if plan.certificates else {}
         inputs["ca-bundle"] = Step("micros.formats.pem:bundle", package, more, "CA bundle", "tree")
     inputs |= build.sources(plan.files)
-    parameters = {"files": plan.files, "below": below, "privileged": plan.privileged, "required": plan.required}
+    files = {**plan.files, TIME_FILE: {"mode": "0644", "uid": 0, "gid": 0, "text": f"{build.time}\n"}}
+    parameters = {"files": files, "below": below, "privileged": plan.privileged, "required": plan.required}
     return Step("micros.formats.compose:compose", inputs, parameters, "root tree", "tree")

@@ -91,6 +91,7 @@ find_iso() {
     waited=0
     while :; do
         for block in /sys/class/block/*; do
+            [ "$(cat "$block/size")" != 0 ] || continue
             mount -o ro "/dev/${block##*/}" /run/micros/stick 2>/dev/null || continue
             [ ! -e "/run/micros/stick/$findiso" ] || return 0
             umount /run/micros/stick
@@ -176,6 +177,7 @@ read_words
 [ ! -s /etc/micros/modules ] || xargs modprobe -a -b </etc/micros/modules
 coldplug
 [ "$stop" != devices ] || ask boot.debug1devices
+. /etc/micros/pre-mount
 find_image
 mount_root
 if [ -n "$system" ]; then
@@ -186,6 +188,7 @@ for name in proc sys dev run; do
 done
 at=/root
 [ -z "$needed" ] || chroot /root /usr/lib/micros/mount-all needed || fail "a file system that the boot needs is not there"
+. /etc/micros/post-mount
 [ "$stop" != mounts ] || ask boot.debug1mounts
 [ -e "/root$init" ] || [ -L "/root$init" ] || fail "no $init in the root file system"
 echo "MicrOS: stage 1 done at $(cut -d' ' -f1 /root/proc/uptime) s"

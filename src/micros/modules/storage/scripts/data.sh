@@ -6,10 +6,16 @@ case " $(cat /proc/cmdline) " in *" micros.factory_reset "*) RESET=1 ;; esac
 ! mounted "$at" || exit 0
 mkdir -p "$at"
 
-# Every directory that persists, as the image has it until the system changes it.
+# Every directory that persists, as the image has it; later what a newer image has besides.
 make_directories() {
     for directory in $directories; do
-        [ -d "$at$directory" ] || { mkdir -p "$at$directory" && cp -a "$directory/." "$at$directory/"; }
+        if [ ! -d "$at$directory" ]; then
+            mkdir -p "$at$directory"
+            cp -a "$directory/." "$at$directory/"
+        fi
+        for entry in "$directory"/* "$directory"/.[!.]*; do
+            [ -e "$at$entry" ] || [ -L "$at$entry" ] || [ ! -e "$entry" ] || cp -a "$entry" "$at$entry"
+        done
     done
 }
 

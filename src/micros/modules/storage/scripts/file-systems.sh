@@ -1,18 +1,24 @@
-mounted() { grep -q " $1 " /proc/mounts; }
+# Without a program: each costs more than all of this.
+mounted() {
+    while read -r _ at _; do
+        [ "$at" != "$1" ] || return 0
+    done </proc/mounts
+    return 1
+}
 say() { echo "MicrOS: $*"; }
 while_waiting() { :; }
 
 # special_mount DEVICE DIRECTORY OPTIONS TYPE: unless something is mounted there.
 special_mount() {
     mounted "$2" && return 0
-    mkdir -p "$2"
+    [ -d "$2" ] || mkdir -p "$2"
     mount -t "$4" -o "$3" "$1" "$2"
 }
 
 # The same, with what the image has in the directory.
 populated_mount() {
     mounted "$2" && return 0
-    mkdir -p /run/micros/new
+    [ -d /run/micros/new ] || mkdir -p /run/micros/new
     mount -t "$4" -o "$3" "$1" /run/micros/new
     cp -a "$2/." /run/micros/new/
     mount -o move /run/micros/new "$2"
@@ -92,6 +98,13 @@ mount_one() {
 one() {
     case "$phase $5" in "needed "*needed* | "all "*) ;; *) return 0 ;; esac
     mount_one "$@" || case $5 in *wait*) failed=1 ;; esac
+}
+
+# shown DIRECTORY SOURCE: what stage 1 has mounted to reach the root, unless that went into memory.
+shown() {
+    if ! mounted "$1" && mounted "$2"; then
+        mount -o bind "$2" "$1"
+    fi
 }
 
 # swap_on DEVICE MEBIBYTES: MEBIBYTES is for a file, which is made if it is not there. The first is used first.

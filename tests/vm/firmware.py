@@ -1,0 +1,62 @@
+"""Booting a disk the way a machine does: UEFI of the archive (OVMF) in the archive's QEMU, nothing but the disk handed over."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from micros.debian.tools import Toolbox
+
+BOOT_SECONDS = 200
+
+
+class Uefi:
+    """A machine with UEFI; `directory` is its own, and holds its disks."""
+
+    def __init__(self, toolbox: Toolbox, directory: Path) -> None:
+        firmware = toolbox.root(["ovmf"]) / "usr/share/OVMF"
+        self._code = firmware / "OVMF_CODE_4M.fd"
+        self._variables = directory / "variables.fd"
+        shutil.copy(firmware / "OVMF_VARS_4M.fd", self._variables)
+        self._root = toolbox.root(["qemu-system-x86"])
+        self._sandbox = toolbox.sandbox(self._root)
+        self._directory = directory
+
+    def boot(self, disk: Path, until: Sequence[bytes], *, kind: str = "raw", device: str = "virtio-blk-pci") -> bytes:
+        """The console of a boot from a disk, up to where all of these texts have come, or time is over."""
+        argv = ["qemu-system-x86_64", "-M", "q35,smm=off", "-accel", "tcg", "-cpu", "qemu64", "-m", "512", "-nodefaults"]
+        argv += ["-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio"]
+        argv += ["-drive", f"if=pflash,format=raw,readonly=on,file={self._code}"]
+        argv += ["-drive", f"if=pflash,format=raw,file={self._variables}"]
+        argv += ["-drive", f"if=none,id=disk,format={kind},snapshot=on,file={disk}", "-device", f"{device},drive=disk"]
+        command = self._sandbox.command(
+            self._root,
+            argv,
+            readable=[self._code],
+            writable=[self._directory],
+            environment={"TMPDIR": str(self._directory)},  # of what `snapshot=on` writes
+        )
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert process.stdout is not None
+        deadline = time.monotonic() + BOOT_SECONDS
+        heard = b""
+        try:
+            while time.monotonic() < deadline and not all(text in heard for text in until):
+                if select.select([process.stdout], [], [], 1)[0]:
+                    data = os.read(process.stdout.fileno(), 65536)
+                    if not data:
+                        break
+                    heard += data
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+        return heard
