@@ -156,7 +156,7 @@ def test_a_command_line_longer_than_the_kernel_takes(micros: Command) -> None:
 
 
 def test_a_kernel_module_that_is_not_there(micros: Command) -> None:
-    err = _fails(micros, HEAD + 'box = system(Boot(kernel_modules=["warp_drive"]))\n', "unknown-package")
+    err = _fails(micros, HEAD + 'box = system(Boot(kernel_modules=["warp_drive"]))\n', "unknown-module")
     assert "warp_drive" in err
 
 

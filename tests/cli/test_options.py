@@ -33,7 +33,7 @@ def test_json_is_a_list_of_records(micros: Command) -> None:
     assert found["users.<name>.uid"]["default"] == "made from the name"
     assert found["virtualisation.forward_ports.*.proto"]["default"] == '"tcp"'
     assert found["environment.shell"]["default"].startswith("pkgs.")
-    assert found["platform.host"]["aliases"] == ["nixpkgs.hostPlatform.system"]
+    assert found["boot.kernel_package"]["aliases"] == ["boot.kernel_packages"]
     assert "networking.sockets" not in found
     assert "system.files.<name>.copied" not in found
     assert str(ROOT) not in done.out
@@ -55,7 +55,7 @@ def test_json_is_a_list_of_records(micros: Command) -> None:
         ("users.ann.shell", "users.<name>.shell"),
         ("users.<name>.shell", "users.<name>.shell"),
         ("virtualisation.forward_ports.*.proto", "virtualisation.forward_ports.*.proto"),
-        ("nixpkgs", "platform.host"),
+        ("nixpkgs", "nixpkgs.host_platform.system"),
     ],
 )
 def test_patterns(records: list[dict[str, Any]], pattern: str, some: str) -> None:

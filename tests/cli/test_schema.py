@@ -42,6 +42,7 @@ GOOD = [
     "",
     'boot.kernelParams = ["quiet"]\nboot.console-log-level = 7\n',
     'nixpkgs.hostPlatform.system = "armv7l-linux"\n',
+    'nixpkgs.hostPlatform = "armv7l-linux"\n',
     'environment.system_packages = ["curl", "pkgs.vim"]\nboot.kernelPackages = "linux-image-amd64"\n',
     'boot.kernel.sysctl."vm.swappiness" = 10\n',
     '[users.ann]\nuid = 1\nhashedPassword = "!"\nloginWithoutPassword = true\n',

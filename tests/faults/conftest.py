@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SUITES = ("trixie", "trixie-updates", "trixie-security")
 PACKAGES = ("busybox", "busybox-static", "runit", "linux-image-cloud-amd64")
 
+SYSTEM = 'platform.host = "x86_64-linux"\nnetworking.firewall.enable = false\n'
+"""Without a firewall, whose programs are no part of the small mirror."""
+
 
 class Box:
     """`lock` resolves, downloads, unpacks and slims all packages of the small system."""
@@ -32,7 +35,7 @@ class Box:
         self.mirror = mirror
         self.server = server
         self.command = Command(root / "store", root)
-        self.command.write("box.toml", 'platform.host = "x86_64-linux"\n')
+        self.command.write("box.toml", SYSTEM)
 
     def arguments(self, *more: str, url: str = "") -> list[str]:
         """The arguments of `lock`, the verb first."""

@@ -21,7 +21,7 @@ from micros.machine import host_machine
 from micros.store.keeping import verify
 from micros.store.store import Store
 from tests.conftest import Command, Outcome, outcome
-from tests.faults.conftest import SUITES, Box, direct, small_disk
+from tests.faults.conftest import SUITES, SYSTEM, Box, direct, small_disk
 from tests.formats.handmade_archives import CONTROL, END, deb_of, tar_member
 
 if TYPE_CHECKING:
@@ -261,7 +261,7 @@ def test_eight_builders_and_a_collector(box: Box) -> None:
     builders = []
     for number in range(8):
         directory = box.root / f"user{number}"
-        text = f'platform.host = "x86_64-linux"\nenvironment.system_packages = ["own{number}"]\n'
+        text = f'{SYSTEM}environment.system_packages = ["own{number}"]\n'
         box.command.write("box.toml", text)
         builders.append(Builder(box, directory))
     collections = 0

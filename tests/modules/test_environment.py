@@ -10,7 +10,7 @@ import pytest
 from micros import micros_system, pkgs, system
 from micros.base.digest import digest_of
 from micros.base.errors import Kind, MicrosError, Problem
-from micros.machine import MACHINES, host_machine
+from micros.machine import MACHINES, Machine, host_machine
 from micros.modules import Environment, EtcFile
 from micros.plan.described import SystemPlan
 from micros.system import MicrosSystem
@@ -30,11 +30,18 @@ def test_no_other_machine_is_asked_to_build() -> None:
     here = host_machine()
     other = next(machine.debian for machine in MACHINES if machine != here)
     with pytest.raises(MicrosError) as caught:
-        system({"nixpkgs": {"buildPlatform": {"system": other}}}).evaluation.check()
+        system({"nixpkgs": {"buildPlatform": other}}).evaluation.check()
     assert caught.value.kind is Kind.ASSERTION
+    assert Path(__file__) in {Path(where.file) for where in caught.value.places}
     assert f"platform.build is {other!r}" in str(caught.value)
     assert here.system in str(caught.value)
     system({"nixpkgs": {"buildPlatform": {"system": here.debian}}}).evaluation.check()
+
+
+@pytest.mark.parametrize("machine", MACHINES, ids=str)
+def test_nixos_has_two_forms_for_a_machine(machine: Machine) -> None:
+    for form in (machine.system, {"system": machine.debian}):
+        assert plan({"nixpkgs": {"hostPlatform": form}}).machine == machine.name
 
 
 def test_a_file_beside_the_description_is_read_and_pinned_by_digest(tmp_path: Path) -> None:

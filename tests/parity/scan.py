@@ -119,7 +119,10 @@ def settings_in(tree: ast.AST) -> Iterator[tuple[Path_, ast.expr | None]]:
 
 
 def _built(node: ast.Call) -> Iterator[tuple[Path_, ast.expr | None]]:
-    """The artefact that a call builds: `micros("build", "box.py", "toplevel")`, `described.plan("toplevel")`."""
+    """The artefact that a call builds: `micros("build", "box.py", "toplevel")`, `box.plan("toplevel")`, `plan(target=...)`."""
+    for keyword in node.keywords:
+        if keyword.arg == "target" and isinstance(keyword.value, ast.Constant):
+            yield ("system", "build", str(keyword.value.value)), None
     words = [item.value for item in node.args if isinstance(item, ast.Constant) and isinstance(item.value, str)]
     if words[:1] == ["build"]:
         yield from ((("system", "build", word), None) for word in words[2:] or ["dist"] if word.isidentifier())

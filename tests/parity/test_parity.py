@@ -37,6 +37,7 @@ def test_the_names_are_sorted_and_each_there_once() -> None:
         ("f(f'users.ann.uid={x}')", ["users.<name>.uid"]),
         ("f('networking.host_name=box')", ["networking.host_name"]),
         ("f('from micros.modules import *\\nb = system(Networking(host_name=1))')", ["networking.host_name"]),
+        ("plan({}, target='docker_image')", ["system.build.docker_image"]),
         ("f('just = words')", []),
     ],
 )

@@ -57,6 +57,8 @@ from micros.modules.networking.wireguard import Wireguard as Wireguard
 from micros.modules.networking.wireguard import WireguardInterface as WireguardInterface
 from micros.modules.networking.wireguard import WireguardPeer as WireguardPeer
 from micros.modules.nixos import Nixos as Nixos
+from micros.modules.nixpkgs import MachineRecord as MachineRecord
+from micros.modules.nixpkgs import Nixpkgs as Nixpkgs
 from micros.modules.profiles.container import ContainerProfile as ContainerProfile
 from micros.modules.profiles.hardened import Hardened as Hardened
 from micros.modules.profiles.headless import Headless as Headless

@@ -87,23 +87,22 @@ class Platform(Module, at="platform"):
         default=host_machine().system,
         default_text="the machine that builds",
         doc="The machine the system runs on.",
-        aliases=["nixpkgs.hostPlatform.system"],
         example="armv7l-linux",
     )
     build: MachineName = option(
         default=host_machine().system,
         default_text="the machine that builds",
         doc="The machine that builds it, which is the one that `micros` runs on. Nothing of the target runs there.",
-        aliases=["nixpkgs.buildPlatform.system"],
     )
 
     @assertion
-    def builds_here(self, config: Config) -> str | None:
+    def builds_here(self, config: Config) -> list[Complaint]:
         """No other machine is asked to build."""
         here = host_machine()
         if machine_named(self.build) == here:
-            return None
-        return f"platform.build is {self.build!r}, but this machine builds, which is {here.system!r}: leave it out"
+            return []
+        text = f"platform.build is {self.build!r}, but this machine builds, which is {here.system!r}"
+        return [Complaint(text, ("platform.build", "nixpkgs.build_platform"), "leave it out")]
 
 
 Install = Literal["slim", "full"]

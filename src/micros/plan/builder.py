@@ -58,6 +58,7 @@ class Builder:
         self._pins: dict[str, Pins] = read_lock(lock) if lock is not None and lock.exists() else {}
         self._before = dict(self._pins)
         self._settings = settings
+        self._toolbox = Toolbox(scheduler, settings)
         self._closures: dict[tuple[str, tuple[str, ...]], Closure] = {}
 
     @cached_property
@@ -176,7 +177,7 @@ class Builder:
     def build(self) -> Artefacts:
         """The plan's artefact. Raises errors of kind `bad-rules` before it makes anything."""
         if self.plan.rules is not None:
-            check(self, self.plan.rules, Toolbox(self._scheduler, self._settings))
+            check(self, self.plan.rules, self._toolbox)
         module, _, function = self.plan.artefact.plan.partition(":")
         steps_of: Callable[[Builder], FileSteps] = getattr(importlib.import_module(module), function)
         files = steps_of(self)
@@ -189,7 +190,7 @@ class Builder:
                 digests |= {f"{name}/{path}": entry.digest for path, entry in entries if isinstance(entry, File)}
             else:
                 digests[name] = made[name] if isinstance(value, Step) else value
-        closures = self._all_closures()
+        closures = [*self._all_closures(), *self._toolbox.closures]
         kept = [digest for closure in closures for digest in closure.trees.values()]
         kept += [offer.sha256 for closure in closures for offer in closure.packages]
         return Artefacts(digests, tuple(kept))

@@ -45,7 +45,7 @@ def _first_group(entry: Any) -> int:
 class User(Record):
     """Somebody who may own files, and log in if a password or key says so."""
 
-    name: Field = option(
+    name: str = option(
         default=lazy(lambda entry: entry.entry_name), default_text="the entry's name", doc="What the user is called."
     )
     uid: Id = option(
