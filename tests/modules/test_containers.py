@@ -103,6 +103,7 @@ def test_an_engine_filters_packets_and_names_servers() -> None:
         ('[images.oci]\nplatforms = ["vax"]', Kind.WRONG_TYPE, 2),
         ('[images.oci]\n\nplatforms = ["armhf", "armv7l-linux"]', Kind.ASSERTION, 3),
         ("[images.oci]\nlevel = 12", Kind.ASSERTION, 2),
+        ('[profiles.container]\nenable = true\n[boot.init]\nbackend = "openrc"', Kind.ASSERTION, 4),
         ('[images.lxc]\ndescription = "a\\nb"', Kind.ASSERTION, 2),
     ],
 )

@@ -70,6 +70,20 @@ def boxed(toolbox: Toolbox, root: Path, *, run_is_memory: bool = True) -> Iterat
             process.stdout.close()
 
 
+SEEN = """\
+alias cat='busybox cat' mkdir='busybox mkdir' grep='busybox grep' sleep='busybox sleep' sed='busybox sed' tar='busybox tar'
+seen() {
+    tries=0
+    until grep -q "^hello from" "$1" 2>/dev/null; do
+        tries=$((tries + 1))
+        [ $tries -lt 200 ] || { cat /tmp/*; exit 1; }
+        sleep 0.2
+    done
+}
+"""
+"""Before every script: the tools it may use, and waiting until a file has the service's own line."""
+
+
 def engine(toolbox: Toolbox, packages: Sequence[str], work: Path, script: str) -> str:
     """What a shell script writes that runs the archive's container engines, as root of this machine.
 
@@ -86,7 +100,7 @@ def engine(toolbox: Toolbox, packages: Sequence[str], work: Path, script: str) -
         command += ["--tmpfs", name]
     command += ["--bind", str(work), "/work", "--chdir", "/work", "--setenv", "PATH", "/usr/sbin:/usr/bin"]
     done = subprocess.run(
-        [*command, "--", "busybox", "sh", "-ec", script],
+        [*command, "--", "busybox", "sh", "-ec", SEEN + script],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import lzma
+import signal
 import tarfile
 from pathlib import Path
 
@@ -57,6 +58,21 @@ def test_everything_of_a_system_is_one_archive_and_the_same_twice(store_root: Pa
     with tarfile.open(tmp_path / "second/rootfs.tar.xz") as archive, tarfile.open(tmp_path / "result/toplevel.tar") as other:
         assert archive.getnames() == other.getnames()
     assert lzma.decompress((tmp_path / "second/rootfs.tar.xz").read_bytes()) == first
+
+
+@pytest.mark.parametrize("backend", ["busybox", "s6"])
+def test_other_init_systems_end_at_sigterm(backend: str, store_root: Path, toolbox: Toolbox, tmp_path: Path) -> None:
+    micros = Command(store_root, tmp_path)
+    micros.write("box.toml", BOX.replace("exec sleep", "trap 'echo bye; exit' TERM; while :; do sleep 0.1; done #"))
+    done = micros("build", "box.toml", "toplevel", "--set", f"boot.init.backend={backend}")
+    assert done.status == 0, done.err
+    with tarfile.open(tmp_path / "result/toplevel.tar") as archive:
+        archive.extractall(tmp_path / "root", filter="fully_trusted")
+    with boxed(toolbox, tmp_path / "root") as running:
+        running.expect("hello from crate")
+        running.signal(signal.SIGTERM)
+        running.status()
+    assert "bye" in running.lines, running.lines
 
 
 def test_a_service_runs_in_the_unpacked_tree(result: Path, toolbox: Toolbox, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from micros.lang import Config, Module, defines
+from micros.modules.boot.container import unmounting
 from micros.modules.boot.init import FEATURES, Backend, Init
 from micros.modules.boot.supervise import CONTROL, shutdown_files, supervisor_files
 from micros.modules.services.units import Unit
@@ -29,8 +30,7 @@ LAST = """\
 # MicrOS: before PID 1 kills all processes, also where a signal alone told it to.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 micros-service stop-all
-umount -a -r 2>/dev/null
-:
+{unmount}:
 """
 
 
@@ -50,7 +50,7 @@ class BusyboxInit(Module, at="boot.init"):
             executable="/usr/bin/busybox init",
             supported_features=list(FEATURES),
             extra_files={
-                "etc/micros/last": FileSpec(text=LAST, mode="0755"),
+                "etc/micros/last": FileSpec(text=LAST.format(unmount=unmounting(config)), mode="0755"),
                 **supervisor_files(),
                 **shutdown_files("tell PID 1", SIGNALS),
             },

@@ -18,5 +18,11 @@ def not_in_a_container(config: Config) -> bool:
     return not config[Container].is_container
 
 
+def unmounting(config: Config) -> str:
+    """The last command before a machine ends. In a container there is none: what is mounted is the engine's, and a privileged one
+    would make the disks of its host read-only."""
+    return "umount -a -r >/dev/null 2>&1\n" if not_in_a_container(config) else ""
+
+
 ON_A_MACHINE: bool = lazy(not_in_a_container)
 """`@defines(..., when=ON_A_MACHINE)`."""

@@ -38,6 +38,7 @@ class Finit(Module, at="finit"):
         return Backend(
             executable="/usr/sbin/finit",
             required_packages=[self.package],
+            for_containers=False,
             supported_features=list(FEATURES),
             extra_files={
                 "etc/finit.conf": FileSpec(text=CONFIGURATION),

@@ -76,6 +76,7 @@ class Backend(Record):
     executable: str = option(default=REQUIRED, doc="Command line of PID 1.")
     required_packages: list[Package] = option(default=[], doc="Packages that bring its programs.")
     supported_features: list[Feature] = option(default=[], doc="What services may ask of it.")
+    for_containers: bool = option(default=True, doc="Whether it runs in a container, and ends there at SIGTERM.")
     extra_files: dict[str, FileSpec] = option(default={}, doc="Its own files, by path below /.")
     service_builder: Callable[..., dict[str, FileSpec]] = option(
         default=REQUIRED, doc="From all enabled services, as units by name, to the files that make it run them."
@@ -130,6 +131,15 @@ class Init(Module, at="boot.init"):
         """The chosen one is there."""
         known = ", ".join(self.available_backends)
         return None if self.backend in self.available_backends else f"boot.init.backend: {self.backend!r} is none of {known}"
+
+    @check
+    def container_suffices(self, config: Config) -> str | None:
+        """In a container it runs and ends as engines expect."""
+        backend = self.available_backends.get(self.backend)
+        if backend is None or backend.for_containers or not_in_a_container(config):
+            return None
+        fit = ", ".join(name for name, other in self.available_backends.items() if other.for_containers)
+        return f"boot.init.backend is {self.backend!r}, which does not run in containers as engines expect; {fit} do"
 
     @check
     def backend_suffices(self, config: Config) -> str | None:

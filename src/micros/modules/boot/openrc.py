@@ -61,6 +61,7 @@ class OpenRc(Module, at="openrc"):
         return Backend(
             executable="/usr/sbin/openrc-init",
             required_packages=[self.package],
+            for_containers=False,
             supported_features=list(FEATURES),
             extra_files={
                 **levels,

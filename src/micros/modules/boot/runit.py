@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from micros.lang import Config, Lines, Module, Record, defines, option
-from micros.modules.boot.container import not_in_a_container
+from micros.modules.boot.container import not_in_a_container, unmounting
 from micros.modules.boot.init import FEATURES, Backend, Init
 from micros.modules.services.units import Unit
 from micros.modules.system import FileSpec
@@ -28,7 +28,7 @@ STAGE_2 = """\
 #!/bin/sh
 # MicrOS, stage 2 of runit: supervise the services.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
-cp -a /etc/sv /run/service
+[ -e /run/service ] || cp -a /etc/sv /run/service
 """
 
 SUPERVISE = "exec runsvdir -P /run/service\n"
@@ -69,11 +69,6 @@ exit 0
 """
 
 PROCESS_1 = "etc/runit/process-1"
-
-UNMOUNT = """\
-sync
-umount -a -r >/dev/null 2>&1
-"""
 
 STOP = """\
 #!/bin/sh
@@ -128,7 +123,7 @@ class Runit(Module, at="runit"):
         stages = {
             "1": STAGE_1 + _code(self.stage_1.script),
             "2": STAGE_2 + _code(self.stage_2.script) + SUPERVISE,
-            "3": STAGE_3 + _code(self.stage_3.script) + (UNMOUNT if own else ""),
+            "3": STAGE_3 + _code(self.stage_3.script) + "sync\n" + unmounting(config),
         }
         process_1 = {} if own else {PROCESS_1: FileSpec(text=IN_A_CONTAINER, mode="0755")}
         return Backend(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from micros.lang import Config, Module, defines, option
+from micros.modules.boot.container import unmounting
 from micros.modules.boot.init import FEATURES, Backend, Init
 from micros.modules.boot.supervise import shutdown_files
 from micros.modules.services.units import Unit
@@ -30,8 +31,7 @@ LAST = """\
 #!/bin/sh
 # MicrOS: what s6-svscan becomes at the end, still PID 1.
 kill -9 -1
-umount -a -r 2>/dev/null
-read -r verb </run/micros/verb
+{unmount}read -r verb </run/micros/verb
 busybox "$verb" -f
 """
 
@@ -78,7 +78,7 @@ class S6(Module, at="s6"):
             supported_features=list(FEATURES),
             extra_files={
                 "etc/s6/start": FileSpec(text=START, mode="0755"),
-                f"{scan}/finish": FileSpec(text=LAST, mode="0755"),
+                f"{scan}/finish": FileSpec(text=LAST.format(unmount=unmounting(config)), mode="0755"),
                 **files,
                 **shutdown_files("end s6-svscan", 'echo "$1" >/run/micros/verb\ns6-svscanctl -b /run/service'),
             },

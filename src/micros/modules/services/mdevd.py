@@ -36,7 +36,9 @@ name id "${serial:+virtio-$serial}"
 """
 
 START = """\
-find /sys/devices -name modalias -exec cat {} + 2>/dev/null | sort -u | xargs -r modprobe -a -q -b 2>/dev/null
+# Drivers of what is there already, while the daemon begins to hear of what comes.
+cat /sys/bus/*/devices/*/modalias /sys/class/*/*/modalias /sys/devices/system/cpu/modalias 2>/dev/null |
+    sort -u | xargs -r modprobe -a -q -b 2>/dev/null &
 exec mdev -df
 """
 

@@ -48,6 +48,8 @@ def _manifest(build: Builder, made: FileSteps) -> FileSteps:
 
 def _layout(build: Builder, variants: Sequence[Builder], more: Mapping[str, Any] | None = None) -> Step:
     """The step that makes the layout."""
+    for variant in variants:
+        variant.root  # noqa: B018 - what is pinned for one machine tells the time in the images of all
     numbered: list[tuple[Layer, str]] = []
     images = []
     for variant in variants:

@@ -31,7 +31,8 @@ special_mount() {
 # Load the modules that the hardware here asks for (Linux driver model: `modalias` in sysfs).
 coldplug() {
     [ -n "$available" ] || return 0
-    find /sys/devices -name modalias -exec cat {} + 2>/dev/null | sort -u | xargs modprobe -a -b -q 2>/dev/null
+    cat /sys/bus/*/devices/*/modalias /sys/class/*/*/modalias /sys/devices/system/cpu/modalias 2>/dev/null |
+        sort -u | xargs modprobe -a -b -q 2>/dev/null
 }
 while_waiting() { coldplug; }
 
