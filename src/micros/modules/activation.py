@@ -6,10 +6,9 @@ leave a system as it is that is already as it should be.
 
 from __future__ import annotations
 
-import shlex
 from typing import Annotated
 
-from micros.lang import Config, Converted, Lines, Module, Record, check, defines, option
+from micros.lang import Config, Converted, Lines, Module, Pattern, Record, check, defines, option
 from micros.modules.order import cycle_in, in_order
 from micros.modules.system import FileSpec, System
 
@@ -43,6 +42,7 @@ class ActivationScript(Record):
     deps: list[str] = option(default=[], doc="Snippets that run before this one.")
 
 
+SnippetName = Annotated[str, Pattern(r"[A-Za-z0-9_][A-Za-z0-9_.:@ -]*", "name of letters, digits, spaces and . _ : @ -")]
 Snippet = Annotated[ActivationScript, Converted(str, lambda text: {"text": text})]
 """An `ActivationScript`; a text alone stands for one with this text."""
 
@@ -50,7 +50,7 @@ Snippet = Annotated[ActivationScript, Converted(str, lambda text: {"text": text}
 class Activation(Module, at="system"):
     """Shell code that runs before the services start."""
 
-    activation_scripts: dict[str, Snippet] = option(
+    activation_scripts: dict[SnippetName, Snippet] = option(
         default={}, doc="Snippets by name: `{text, deps}`, or the shell code alone.", example={"issue": "touch /run/issue"}
     )
 
@@ -59,7 +59,7 @@ class Activation(Module, at="system"):
         """The program that runs them all."""
         scripts = self.activation_scripts
         order = [name for name in in_order({name: script.deps for name, script in scripts.items()}) if scripts[name].text]
-        body = "".join(SNIPPET.format(name=shlex.quote(name), text=scripts[name].text.rstrip("\n")) for name in order)
+        body = "".join(SNIPPET.format(name=name, text=scripts[name].text.rstrip("\n")) for name in order)
         return {"etc/micros/activate": FileSpec(text=HEAD + body + TAIL, mode="0755")}
 
     @check

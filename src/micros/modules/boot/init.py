@@ -119,7 +119,7 @@ class Init(Module, at="boot.init"):
     @defines(Activation.activation_scripts["services"])
     def prepare(self, config: Config) -> ActivationScript:
         """Where services have their state and their control groups."""
-        names = [name for name, service in config[Micros].services.items() if service.enable]
+        names = [service.name for service in config[Micros].services.values() if service.enable]
         text = PREPARE.format(
             directories="".join(f" /run/micros/services/{name}" for name in ["", *names]),
             groups="".join(f" /sys/fs/cgroup/micros/{name}" for name in ["", *names]),
