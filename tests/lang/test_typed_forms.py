@@ -36,6 +36,8 @@ from micros.lang import (
 )
 from micros.lang.docs import documentation
 
+Word = Annotated[str, Pattern("[a-z]+", "word")]
+
 
 class Limit(Record):
     soft: Annotated[int, Range(0, 100)] = option(default=10)
@@ -311,3 +313,38 @@ def test_wrappers_in_the_wrong_order_are_explained() -> None:
     problem = failing(evaluate([Machine, Machine(even=force(when(True, 2)))]), "machine.even")
     assert problem.kind is Kind.WRONG_TYPE
     assert "when(condition, force(before(lazy" in problem.problems[0].hint
+
+
+def test_names_of_a_mapping_have_a_type_too(tmp_path: Path) -> None:
+    class Named(Module, at="named"):
+        words: dict[Word, Limit] = option(default={})
+        numbers: dict[Literal["one", "two"], int] = option(default={})
+
+    (tmp_path / "box.toml").write_text("[named.words.a]\nsoft = 1\n[named.words.B]\nsoft = 2\n[named.words.c]\nhard = 1\n")
+    file = evaluate([Named, tmp_path / "box.toml"])
+    problem = failing(file, "named.words")
+    assert problem.kind is Kind.WRONG_TYPE
+    assert [place.line for place in problem.problems[0].places] == [3]
+    assert "word" in problem.problems[0].message
+    three: Any = "three"
+    given = evaluate([Named, Named(words={"A": Limit(), "b": Limit(), "C": Limit()}, numbers={"one": 1, three: 3})])
+    assert {problem.message.partition("got ")[2] for problem in given.problems} == {"'A'", "'C'", "'three'"}
+    # What does not count is no name.
+    absent = evaluate([Named, Named(words={"A": when(False, Limit(soft=3)), "b": Limit(soft=3)})])
+    assert plain(absent.config[Named].words) == {"b": {"soft": 3, "hard": 6}}
+
+
+def test_names_of_two_declarations_are_of_both_types() -> None:
+    class First(Module, at="named"):
+        numbers: dict[str, int] = option()
+
+    class Second(Module, at="named"):
+        numbers: dict[Literal["one", "two"], int] = option()
+
+    class Third(Module, at="named"):
+        numbers: dict[Annotated[str, Pattern("[a-z]+")], int] = option()
+
+    both = evaluate([First, Second, {"named": {"numbers": {"three": 3}}}])
+    assert failing(both, "named.numbers").kind is Kind.WRONG_TYPE
+    (problem,) = evaluate([Second, Third, {"named": {"numbers": {}}}]).problems
+    assert problem.kind is Kind.BAD_DECLARATION

@@ -91,7 +91,7 @@ def test_declared_name_servers_stand_alone_unless_dhcp_overrides_them() -> None:
         ({"interfaces": {"eth0": {"name": "eth1"}}}, "is not its key"),
         ({"interfaces": [{"dhcp": True}]}, "has no `name`"),
         ({"nameservers": ["dns.test"]}, "address"),
-        ({"hosts": {"localhost": ["a"]}}, "no address"),
+        ({"hosts": {"localhost": ["a"]}}, "IPv4 or IPv6 address"),
         ({"hostId": "12"}, "8 hexadecimal digits"),
         ({"vlans": {"v": {"id": 5, "interface": "eth0"}}}, "not declared"),
         ({"vlans": {"v": {"id": 5000, "interface": "eth0"}}}, "4094"),

@@ -168,7 +168,9 @@ def type_of(annotation: Any) -> Type:
     if origin in (list, Sequence) or annotation is list:
         return ListOf(type_of(arguments[0]) if arguments else Anything())
     if origin in (dict, Mapping) or annotation is dict:
-        return AttrsOf(type_of(arguments[1]) if arguments else Anything())
+        if not arguments:
+            return AttrsOf(Anything())
+        return AttrsOf(type_of(arguments[1]), keys=None if arguments[0] in (str, Any) else type_of(arguments[0]))
     if origin in (Union, python_types.UnionType):
         return _union(arguments)
     if origin in (Callable, python_types.FunctionType) or annotation is Callable:

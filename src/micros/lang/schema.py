@@ -131,7 +131,8 @@ class _Schema:
                 found: Schema = {"type": "array", "items": self.kind(kind.elem, (*loc, "*"))}
                 return {**found, "minItems": 1} if kind.non_empty else found
             case AttrsOf():
-                return {"type": "object", "additionalProperties": self.kind(kind.elem, (*loc, f"<{kind.placeholder}>"))}
+                names = {} if kind.keys is None else {"propertyNames": self.kind(kind.keys, loc)}
+                return {"type": "object", **names, "additionalProperties": self.kind(kind.elem, (*loc, f"<{kind.placeholder}>"))}
             case NullOr():
                 return {"anyOf": [self.kind(kind.elem, loc), {"type": "null"}]}
             case Either():

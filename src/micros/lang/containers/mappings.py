@@ -7,11 +7,12 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from micros.base.errors import Kind, MicrosError, Note, Problem
 from micros.lang.cells import Cell
 from micros.lang.containers.shapes import Wrapping, as_mapping, is_set
 from micros.lang.merging import Def, empty_or_error, surviving
 from micros.lang.places import place
-from micros.lang.values import Deferred, Loc, Wrapper
+from micros.lang.values import At, Deferred, Loc, Wrapper, show_path
 
 if TYPE_CHECKING:
     from micros.lang.evaluation import Evaluation
@@ -74,15 +75,18 @@ class AttrCell(Cell):
 
 
 class AttrsOf(Wrapping):
-    """Sets of named values; a name whose only definitions do not count is not there (lazy: it stays)."""
+    """Sets of named values; a name whose only definitions do not count is not there (lazy: it stays).
+
+    `keys` is the type of the names; None takes any. A name that does not fit is an error of kind `wrong-type`.
+    """
 
     name = "attrsOf"
     shape = "attribute set of {}"
     has_empty = True
 
-    def __init__(self, elem: Type, *, lazy: bool = False, placeholder: str = "name") -> None:
+    def __init__(self, elem: Type, *, lazy: bool = False, placeholder: str = "name", keys: Type | None = None) -> None:
         super().__init__(elem)
-        self.lazy, self.placeholder = lazy, placeholder
+        self.lazy, self.placeholder, self.keys = lazy, placeholder, keys
         if lazy:
             self.name, self.shape = "lazyAttrsOf", "lazy attribute set of {}"
 
@@ -97,10 +101,15 @@ class AttrsOf(Wrapping):
         if self.placeholder != other.placeholder and "name" not in (self.placeholder, other.placeholder):
             return None
         placeholder = other.placeholder if self.placeholder == "name" else self.placeholder
+        keys = self.keys or other.keys
+        if self.keys is not None and other.keys is not None:
+            keys = self.keys.unite(other.keys)
+            if keys is None:
+                return None
         result = super().unite(other)
-        if isinstance(result, AttrsOf) and result.placeholder != placeholder:
+        if isinstance(result, AttrsOf) and (result.placeholder, result.keys) != (placeholder, keys):
             result = copy.copy(result)
-            result.placeholder = placeholder
+            result.placeholder, result.keys = placeholder, keys
         return result
 
     def empty(self, ev: Evaluation, loc: Loc) -> Any:
@@ -136,4 +145,15 @@ class AttrsOf(Wrapping):
                 if not found:
                     continue
             result[name] = AttrCell(ev, inner, elem, found)
+        if self.keys is not None:
+            bad = {name: by_name[name] for name in result if not self.keys.valid(name)}
+            if bad:
+                raise MicrosError(*(_misnamed(loc, name, self.keys, found) for name, found in bad.items()))
         return Attrs(result, self.lazy)
+
+
+def _misnamed(loc: Loc, name: str, keys: Type, defs: list[Def]) -> Problem:
+    """A name that does not fit, and where it was written."""
+    where = [value.where if type(value := definition.value) is At else definition.where for definition in defs]
+    notes = tuple(Note(place(one), show_path((*loc, name))) for one in where)
+    return Problem(Kind.WRONG_TYPE, f"wrong name in `{show_path(loc)}`: expected {keys.description}, got {name!r}", notes)

@@ -9,9 +9,6 @@ from typing import Annotated, Any
 from micros.lang import Pattern
 from micros.lang.types import Scalar
 
-INTERFACE_NAME_BYTES = 15
-"""IFNAMSIZ of the kernel's uapi/linux/if.h, without the NUL."""
-
 _SCOPED = re.compile(r"([^%]+)%[A-Za-z0-9_.-]+")
 
 
@@ -67,18 +64,5 @@ Address = Annotated[str, ADDRESS]
 InterfaceName = Annotated[
     str, Pattern(r"(?!\.\.?$)[A-Za-z0-9_.@-]{1,15}", "name of an interface: letters, digits, - _ . and @, at most 15")
 ]
-"""What the kernel takes as the name of an interface, without what shells and rules would have to quote."""
-
-
-def is_interface_name(name: str) -> bool:
-    """Whether the kernel and our scripts take a name."""
-    return re.fullmatch(r"(?!\.\.?$)[A-Za-z0-9_.@-]{1,15}", name) is not None
-
-
-def bad_names(path: str, names: list[str]) -> str | None:
-    """What is wrong with the names of interfaces that are keys of an option, for a `@check`."""
-    bad = [name for name in names if not is_interface_name(name)]
-    if not bad:
-        return None
-    shown = ", ".join(f"{path}.{name}" for name in bad)
-    return f"{shown}: the kernel takes names of at most {INTERFACE_NAME_BYTES} letters, digits, - _ . and @"
+"""What the kernel takes as the name of an interface (IFNAMSIZ of uapi/linux/if.h, less the NUL), without what shells and rules
+would have to quote."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from micros.lang import Complaint, Config, Module, Record, check, defines, lazy, option
 from micros.modules.boot.kernel import Boot
-from micros.modules.networking.addresses import InterfaceName, bad_names
+from micros.modules.networking.addresses import InterfaceName
 from micros.modules.networking.interfaces import Interface, Interfaces, Link
 
 
@@ -17,7 +17,7 @@ class Bridge(Record):
 class Bridges(Module, at="networking"):
     """Interfaces that join others."""
 
-    bridges: dict[str, Bridge] = option(default={}, doc="Bridges by the name of the interface each becomes.")
+    bridges: dict[InterfaceName, Bridge] = option(default={}, doc="Bridges by the name of the interface each becomes.")
 
     @defines(Boot.kernel_modules, when=lazy(lambda config: bool(config[Bridges].bridges)))
     def modules(self, config: Config) -> list[str]:
@@ -45,11 +45,6 @@ class Bridges(Module, at="networking"):
     def declared(self, config: Config) -> dict[str, Interface]:
         """Each is an interface; `networking.interfaces` gives it addresses."""
         return {name: Interface() for name in self.bridges}
-
-    @check
-    def names_fit(self, config: Config) -> str | None:
-        """What the kernel takes."""
-        return bad_names("networking.bridges", list(self.bridges))
 
     @check
     def ports_are_ports(self, config: Config) -> list[Complaint]:

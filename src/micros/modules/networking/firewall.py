@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from micros.lang import REQUIRED, Config, Lines, Module, Pattern, Port, Record, check, defines, lazy, option
 from micros.modules.boot.container import ON_A_MACHINE
 from micros.modules.boot.kernel import Boot
-from micros.modules.networking.addresses import InterfaceName, bad_names
+from micros.modules.networking.addresses import InterfaceName
 from micros.modules.networking.nftables import Nftables, Table
 
 TABLE = "micros-fw"
@@ -59,7 +59,7 @@ class Firewall(Module, at="networking.firewall"):
     allowed_tcp_port_ranges: list[PortRange] = option(default=[], doc="Ranges of TCP ports that may be reached.")
     allowed_udp_ports: list[Port] = option(default=[], doc="UDP ports that may be reached by every interface.")
     allowed_udp_port_ranges: list[PortRange] = option(default=[], doc="Ranges of UDP ports that may be reached.")
-    interfaces: dict[str, OpenPorts] = option(default={}, doc="What may come in by one interface besides.")
+    interfaces: dict[InterfaceName, OpenPorts] = option(default={}, doc="What may come in by one interface besides.")
     all_interfaces: dict[str, OpenPorts] = option(
         default=lazy(lambda config: everywhere(config[Firewall])),
         default_text="`interfaces`, and as `default` what may come in by every one",
@@ -117,11 +117,6 @@ class Firewall(Module, at="networking.firewall"):
             if each.start > each.end
         ]
         return f"networking.firewall: the range of ports {', '.join(bad)} ends before it begins" if bad else None
-
-    @check
-    def names_fit(self, config: Config) -> str | None:
-        """What the kernel takes."""
-        return bad_names("networking.firewall.interfaces", list(self.interfaces))
 
     @check
     def helpers_are_named(self, config: Config) -> str | None:

@@ -14,7 +14,7 @@ from micros.base.errors import Kind, error
 from micros.lang import REQUIRED, Complaint, Config, Lines, Module, Record, check, defines, lazy, option
 from micros.lang.annotations import Converted
 from micros.modules.boot.kernel import Boot
-from micros.modules.networking.addresses import IPV4, IPV4_NETWORK, IPV6, IPV6_NETWORK, bad_names
+from micros.modules.networking.addresses import IPV4, IPV4_NETWORK, IPV6, IPV6_NETWORK, InterfaceName
 from micros.modules.order import cycle_in, in_order
 from micros.modules.services.services import Micros, Service
 from micros.modules.system import FileSpec, System
@@ -124,7 +124,7 @@ def _by_name(records: list[Any]) -> dict[str, Any]:
 class Interfaces(Module, at="networking"):
     """What is connected."""
 
-    interfaces: Annotated[dict[str, Interface], Converted(list[Any], _by_name)] = option(
+    interfaces: Annotated[dict[InterfaceName, Interface], Converted(list[Any], _by_name)] = option(
         default={}, doc="Interfaces by the kernel's name; in data also a list of records with `name`."
     )
     links: dict[str, Link] = option(default={}, doc="Interfaces that modules make.", internal=True)
@@ -153,11 +153,6 @@ class Interfaces(Module, at="networking"):
         needs = {name: self.links[name].needs if name in self.links else [] for name, _ in _enabled(self)}
         script = SERVICE.format(names=" ".join(in_order(needs)), firewall_failed=FIREWALL_FAILED)
         return Service(type="oneshot", start_script=script)
-
-    @check
-    def names_fit(self, config: Config) -> str | None:
-        """What the kernel takes."""
-        return bad_names("networking.interfaces", list(self.interfaces))
 
     @check
     def names_are_keys(self, config: Config) -> list[Complaint]:

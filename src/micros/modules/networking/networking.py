@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 from typing import Annotated
 
-from micros.lang import Config, Module, NonEmptyStr, Pattern, check, defines, option
+from micros.lang import Config, Module, NonEmptyStr, Pattern, defines, option
 from micros.modules.activation import Activation, ActivationScript
 from micros.modules.environment import Environment, EtcFile
-from micros.modules.networking.addresses import ADDRESS, Address
+from micros.modules.networking.addresses import Address
 from micros.modules.system import FileSpec, System
 
 HOST_NAME = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -31,7 +31,7 @@ class Networking(Module, at="networking"):
     nameservers: list[Address] = option(
         default=[], doc="Addresses of name servers. They win over those of DHCP unless `networking.dhcp.override_nameservers`."
     )
-    hosts: dict[str, list[str]] = option(default={}, doc="Names by address, for /etc/hosts.")
+    hosts: dict[Address, list[str]] = option(default={}, doc="Names by address, for /etc/hosts.")
     time_servers: list[NonEmptyStr] = option(
         default=["0.debian.pool.ntp.org", "1.debian.pool.ntp.org", "2.debian.pool.ntp.org", "3.debian.pool.ntp.org"],
         doc="NTP servers that the time daemon asks: names or addresses.",
@@ -60,9 +60,3 @@ class Networking(Module, at="networking"):
     def set_host_name(self, config: Config) -> ActivationScript:
         """The kernel's idea of the name, and the loopback interface."""
         return ActivationScript(text=f"hostname {shlex.quote(self.host_name)}\nip link set lo up")
-
-    @check
-    def hosts_are_addresses(self, config: Config) -> str | None:
-        """The keys of /etc/hosts."""
-        bad = [address for address in self.hosts if not ADDRESS.accepts(address)]
-        return f"networking.hosts: {', '.join(map(repr, bad))} is no address" if bad else None

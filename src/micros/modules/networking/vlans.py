@@ -6,7 +6,7 @@ from typing import Annotated
 
 from micros.lang import REQUIRED, Config, Module, Range, Record, check, defines, lazy, option
 from micros.modules.boot.kernel import Boot
-from micros.modules.networking.addresses import InterfaceName, bad_names
+from micros.modules.networking.addresses import InterfaceName
 from micros.modules.networking.interfaces import Interface, Interfaces, Link
 
 
@@ -20,7 +20,7 @@ class Vlan(Record):
 class Vlans(Module, at="networking"):
     """Interfaces that are one network of another's cable."""
 
-    vlans: dict[str, Vlan] = option(default={}, doc="VLANs by the name of the interface each becomes.")
+    vlans: dict[InterfaceName, Vlan] = option(default={}, doc="VLANs by the name of the interface each becomes.")
 
     @defines(Boot.kernel_modules, when=lazy(lambda config: bool(config[Vlans].vlans)))
     def modules(self, config: Config) -> list[str]:
@@ -43,11 +43,6 @@ class Vlans(Module, at="networking"):
     def declared(self, config: Config) -> dict[str, Interface]:
         """Each is an interface; `networking.interfaces` gives it addresses."""
         return {name: Interface() for name in self.vlans}
-
-    @check
-    def names_fit(self, config: Config) -> str | None:
-        """What the kernel takes."""
-        return bad_names("networking.vlans", list(self.vlans))
 
     @check
     def ids_are_distinct(self, config: Config) -> str | None:

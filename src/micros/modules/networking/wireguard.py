@@ -26,7 +26,7 @@ from micros.lang import (
 )
 from micros.modules.boot.kernel import Boot
 from micros.modules.environment import Environment
-from micros.modules.networking.addresses import NETWORK, bad_names
+from micros.modules.networking.addresses import NETWORK, InterfaceName
 from micros.modules.networking.firewall import Firewall
 from micros.modules.networking.interfaces import Interface, Interfaces, Link
 from micros.modules.networking.sockets import Sockets
@@ -84,7 +84,9 @@ class Wireguard(Module, at="networking.wireguard"):
         default_text="whether there are interfaces",
         doc="Make the tunnels.",
     )
-    interfaces: dict[str, WireguardInterface] = option(default={}, doc="Tunnels by the name of the interface each becomes.")
+    interfaces: dict[InterfaceName, WireguardInterface] = option(
+        default={}, doc="Tunnels by the name of the interface each becomes."
+    )
     package: Package = option(default=pkgs.wireguard_tools, doc="The package that brings wg.")
 
     @defines(Environment.system_packages, when=enable)
@@ -126,11 +128,6 @@ class Wireguard(Module, at="networking.wireguard"):
         return [
             tunnel.listen_port for tunnel in self.interfaces.values() if tunnel.open_firewall and tunnel.listen_port is not None
         ]
-
-    @check
-    def names_fit(self, config: Config) -> str | None:
-        """What the kernel takes."""
-        return bad_names("networking.wireguard.interfaces", list(self.interfaces))
 
     @check
     def open_ports_are_fixed(self, config: Config) -> list[Complaint]:
