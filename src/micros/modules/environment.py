@@ -11,7 +11,7 @@ from micros.lang import Complaint, Config, Module, Record, Source, check, define
 from micros.modules.system import FileSpec, Install, Mode, System
 from micros.packages import Package, pkgs
 
-_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
+PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
 """Text forms of private keys: RFC 7468 (10, 11), OpenSSL's and OpenSSH's own, OpenPGP's (RFC 9580, 6.2)."""
 
 OUTPUTS = {
@@ -186,7 +186,7 @@ class Environment(Module, at="environment"):
                 "bring it to the running system",
             )
             for path, file in config[System].files.items()
-            if _PRIVATE_KEY.search(file.text)
+            if PRIVATE_KEY.search(file.text)
         ]
 
 

@@ -11,6 +11,7 @@ from micros.base.digest import digest_of
 from micros.base.errors import Kind, MicrosError, Note, Problem
 from micros.base.units import human_bytes
 from micros.lang import located
+from micros.modules.environment import PRIVATE_KEY
 from micros.modules.security.pki import CERTIFICATE, Pki
 from micros.modules.users.accounts import Accounts
 from micros.packages import packages_in, parts_in, without_markers
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 SOURCE_LIMIT_BYTES = 256 << 20
 """A file beside a description goes through memory."""
-_PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
+_PRIVATE_KEY = re.compile(PRIVATE_KEY.pattern.encode())
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from micros.base.capabilities import CAPABILITIES
 from micros.lang import Complaint, Config, Lines, Module, NonEmptyStr, Pattern, Range, Record, check, lazy, option
 from micros.modules.order import cycle_in
 from micros.modules.users.accounts import Accounts
@@ -24,15 +25,10 @@ RLIMITS: dict[str, tuple[str, int]] = {
 }
 """Resource limits by name (setrlimit(2), in small letters), as `ulimit` sets them: letter, and how many make one of its units."""
 
-_CAPABILITIES = (
-    "audit_control|audit_read|audit_write|block_suspend|bpf|checkpoint_restore|chown|dac_override|dac_read_search|fowner|fsetid|"
-    "ipc_lock|ipc_owner|kill|lease|linux_immutable|mac_admin|mac_override|mknod|net_admin|net_bind_service|net_broadcast|net_raw|"
-    "perfmon|setfcap|setgid|setpcap|setuid|sys_admin|sys_boot|sys_chroot|sys_module|sys_nice|sys_pacct|sys_ptrace|sys_rawio|"
-    "sys_resource|sys_time|sys_tty_config|syslog|wake_alarm"
-)
-Capability = Annotated[str, Pattern(f"(?i:(cap_)?({_CAPABILITIES}))", "name of capabilities(7), such as CAP_NET_RAW")]
+Capability = Annotated[str, Pattern(f"(?i:(cap_)?({'|'.join(CAPABILITIES)}))", "name of capabilities(7), such as CAP_NET_RAW")]
 
 Seconds = Annotated[int, Range(0, 86400)]
+VariableName = Annotated[str, Pattern("[A-Za-z_][A-Za-z0-9_]*", "name of a variable: letters, digits and _")]
 Variable = Annotated[str, Pattern(r"[^\0\n]*", "text of one line")]
 ServiceName = Annotated[str, Pattern(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "name of letters, digits, `_`, `.` and `-`")]
 BelowName = Annotated[str, Pattern(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*", "path below, without `..`")]
@@ -95,7 +91,7 @@ class Service(Record):
         default={}, doc="Resource limits by name, in the units of setrlimit(2): bytes, seconds, counts.", example={"nofile": 4096}
     )
 
-    environment: dict[str, Variable] = option(default={}, doc="Environment variables.")
+    environment: dict[VariableName, Variable] = option(default={}, doc="Environment variables.")
     working_directory: Annotated[str, Pattern("/.*", "absolute path")] = option(default="/", doc="Where it is started.")
     runtime_directories: list[BelowName] = option(
         default=[], doc="Directories below /run that are the user's own, mode 0755; made before each start."
@@ -205,5 +201,4 @@ def _unsound(service: Service) -> list[tuple[str, str]]:
         found.append(("log", "its log goes to a directory, but log.directory is not set"))
     if service.restart_delay > service.restart_delay_max:
         found.append(("restart_delay", f"the first wait is longer than the longest, {service.restart_delay_max} s"))
-    bad = [name for name in service.environment if not name.isidentifier() or not name.isascii()]
-    return found + [("environment", f"{name!r} is no name of a variable") for name in bad]
+    return found
