@@ -176,8 +176,31 @@ def test_changes_that_go_to_a_partition_need_one() -> None:
     assert "storage.data" in problem({"storage": {"root": {"writable": "data"}}})
 
 
-def test_data_directories_are_below_the_root() -> None:
-    assert "'/'" in problem({"storage": {"data": {"enable": True, "directories": ["/"]}}})
+@pytest.mark.parametrize("path", ["/", "var", "/a b", "/a/*", "/a/..", "/./a"])
+def test_data_directories_are_below_the_root(path: str) -> None:
+    with pytest.raises(MicrosError) as caught:
+        system({"storage": {"data": {"enable": True, "directories": ["/home/.cache", path]}}}).evaluation.check()
+    assert caught.value.kind is Kind.WRONG_TYPE
+    assert f'got: "{path}"' in str(caught.value)
+
+
+def test_a_root_found_by_a_label_with_a_space_is_one_field_of_fstab() -> None:
+    line = text({"storage": {"root": {"device": "LABEL=my root"}}}, "etc/fstab").splitlines()[0]
+    assert line.split(" ") == ["LABEL=my\\040root", "/", "squashfs", "ro", "0", "0"]
+
+
+def test_what_is_off_is_not_judged() -> None:
+    off = {"enable": False, "device": "/dev/x", "fsType": "vfat", "autoResize": True}
+    system({"fileSystems": {"/a": off}}).evaluation.check()
+
+
+def test_modules_of_services_are_traced_to_who_named_them() -> None:
+    given = {"services": {"mdevd": {"enable": True, "kernelModules": ["warp"]}, "rngd": {"enable": True, "drivers": ["dice"]}}}
+    places = system(given).plan().module_places
+    assert {name: [note.text for note in places[name]] for name in ("warp", "dice")} == {
+        "warp": ["services.mdevd.kernel_modules"],
+        "dice": ["services.rngd.drivers"],
+    }
     assert "iso9660" in problem({"storage": {"data": {"enable": True, "fsType": "iso9660"}}})
 
 

@@ -24,6 +24,8 @@ OPTIONS = (
     "boot.supported_filesystems",
     "storage.root.kernel_modules",
     "networking.drivers",
+    "services.mdevd.kernel_modules",
+    "services.rngd.drivers",
 )
 """The lists that name modules; those of modules of ours take from the later ones."""
 

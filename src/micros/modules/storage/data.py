@@ -9,7 +9,9 @@ Where the partition is missing, damaged, full or of another type, a fresh tmpfs 
 
 from __future__ import annotations
 
-from micros.lang import Config, Module, check, defines, lazy, option
+from typing import Annotated
+
+from micros.lang import Config, Module, Pattern, check, defines, lazy, option
 from micros.modules.boot.container import not_in_a_container
 from micros.modules.boot.initrd import Initrd
 from micros.modules.storage.file_systems import FileSystem, FileSystems
@@ -39,7 +41,9 @@ class Data(Module, at="storage.data"):
     options: list[str] = option(default=["nosuid", "nodev"], doc="Mount options.")
     auto_format: bool = option(default=True, doc="Make the file system if the partition is blank: its first MiB zeros.")
     format_options: str = option(default="", doc="Words for the program that makes it.")
-    directories: list[str] = option(default=["/var/lib", "/home"], doc="Directories that lie on it.")
+    directories: list[Annotated[str, Pattern(r"(/(?!\.\.?(/|$))[A-Za-z0-9.@%+,_-]+)+/?", "path below / of plain names")]] = option(
+        default=["/var/lib", "/home"], doc="Directories that lie on it."
+    )
 
     @defines(FileSystems.file_systems, when=lazy(_used))
     def binds(self, config: Config) -> dict[str, FileSystem]:
@@ -61,8 +65,7 @@ class Data(Module, at="storage.data"):
         """Its type can be made, where it should be."""
         if self.enable and self.auto_format and self.fs_type not in FORMATTED:
             return f"storage.data.auto_format: {self.fs_type!r} cannot be made, only {', '.join(FORMATTED)}"
-        bad = [path for path in self.directories if not path.startswith("/") or path == "/"]
-        return f"storage.data.directories: {', '.join(map(repr, bad))} must be paths below /" if bad else None
+        return None
 
     @check
     def root_finds_it(self, config: Config) -> str | None:

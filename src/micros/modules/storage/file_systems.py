@@ -107,7 +107,7 @@ class FileSystems(Module):
 
     def fstab(self, root: tuple[str, str, str]) -> str:
         """/etc/fstab: the root's source, type and options, then all others in the order they are mounted."""
-        lines = [" ".join([root[0], "/", root[1], root[2], "0 0"])]
+        lines = [" ".join([_field(root[0]), "/", root[1], root[2], "0 0"])]
         for entry in self.enabled():
             fields = [source(entry), entry.mount_point, entry.fs_type, ",".join(options_of(entry)) or "defaults"]
             passes = "2" if "check" in flags(entry) else "0"
@@ -164,6 +164,8 @@ class FileSystems(Module):
         """A blank device has no label to be found by, and only some types can be made, can grow or can be written."""
         for entry in self.file_systems.values():
             where = f"file_systems.{entry.mount_point!r}"
+            if not entry.enable:
+                continue
             if entry.auto_format and source(entry).startswith(("LABEL=", "UUID=")):
                 return f"{where}.auto_format: a blank device cannot be found by {source(entry)}; name a path or PARTLABEL="
             if entry.auto_format and entry.fs_type not in FORMATTED:
