@@ -21,6 +21,7 @@ from micros.modules import (
     DeviceRule,
     Environment,
     Firewall,
+    Group,
     HostKey,
     Logging,
     Mdevd,
@@ -302,6 +303,12 @@ def test_words_of_a_command_line_are_no_shell_code(text: str) -> None:
     box = system(Chronyd(enable=True, extra_flags=[text]), Rngd(enable=True, device=text, extra_flags=[text]))
     assert shlex.split(script(box, "chronyd"))[-1] == text
     assert shlex.split(script(box, "rngd"))[-2:] == [text, text]
+
+
+def test_the_user_of_a_service_can_be_another() -> None:
+    own = Accounts(users={"ntpd": User(uid=777, home="/srv/ntp")}, groups={"ntpd": Group(gid=778)})
+    passwd = system(Ntpd(enable=True), own).config[System].files["etc/passwd"].text
+    assert "ntpd:x:777:778::/srv/ntp:/bin/false\n" in passwd
 
 
 def test_rngd_is_told_its_source() -> None:

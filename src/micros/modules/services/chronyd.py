@@ -5,13 +5,12 @@ from __future__ import annotations
 import shlex
 from typing import Annotated, Literal
 
-from micros.lang import Config, Lines, Module, Pattern, check, defines, lazy, option
+from micros.lang import Config, Lines, Module, Pattern, check, default, defines, lazy, option
 from micros.modules.environment import Environment, EtcFile
 from micros.modules.networking.networking import Networking
 from micros.modules.services.ready import sockets
 from micros.modules.services.services import Micros, Service
 from micros.modules.users.accounts import Accounts, Group, User
-from micros.modules.users.ids import SYSTEM_IDS
 from micros.packages import Package, pkgs
 
 HostName = Annotated[str, Pattern(r"[^\s#]+", "name or address of a server")]
@@ -76,13 +75,12 @@ class Chronyd(Module, at="services.chronyd"):
     @defines(Accounts.users["_chrony"], when=enable)
     def user(self, config: Config) -> User:
         """Whom chronyd becomes."""
-        uid = SYSTEM_IDS["_chrony"]
-        return User(uid=uid, gid=uid, home="/", shell="/bin/false")
+        return User(group=default("_chrony"), shell=default("/bin/false"))
 
     @defines(Accounts.groups["_chrony"], when=enable)
     def group(self, config: Config) -> Group:
         """Its group."""
-        return Group(gid=SYSTEM_IDS["_chrony"])
+        return Group()
 
     @check
     def knows_the_time_from_somebody(self, config: Config) -> str | None:

@@ -12,7 +12,6 @@ from micros.modules.networking.networking import Networking
 from micros.modules.networking.sockets import Sockets
 from micros.modules.services.services import Micros, Service
 from micros.modules.users.accounts import Accounts, Group, User
-from micros.modules.users.ids import SYSTEM_IDS
 from micros.packages import Package, pkgs
 
 USER = "dnsmasq"
@@ -45,12 +44,12 @@ class Dnsmasq(Module, at="services.dnsmasq"):
     @defines(Accounts.users[USER], when=enable)
     def user(self, config: Config) -> User:
         """Whom it becomes."""
-        return User(uid=default(SYSTEM_IDS[USER]), gid=default(SYSTEM_IDS[USER]), shell=default("/bin/false"))
+        return User(group=default(USER), shell=default("/bin/false"))
 
     @defines(Accounts.groups[USER], when=enable)
     def group(self, config: Config) -> Group:
         """Its group."""
-        return Group(gid=default(SYSTEM_IDS[USER]))
+        return Group()
 
     @defines(Environment.etc[CONFIGURATION], when=enable)
     def configuration(self, config: Config) -> EtcFile:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import shlex
 from typing import Annotated, Any
 
-from micros.lang import Config, Lines, Module, Pattern, Port, Record, check, defines, formats, option
+from micros.lang import Config, Lines, Module, Pattern, Port, Record, check, default, defines, formats, option
 from micros.modules.environment import Environment, EtcFile
 from micros.modules.networking.firewall import Firewall
 from micros.modules.networking.sockets import Sockets
 from micros.modules.services.ready import listening
 from micros.modules.services.services import Micros, Service
 from micros.modules.users.accounts import Accounts, Group, User
-from micros.modules.users.ids import SYSTEM_IDS
 from micros.packages import Package, pkgs
 
 SETTINGS = formats.key_value(separator=" ", duplicate_keys=True)
@@ -65,12 +64,11 @@ class Mosquitto(Module, at="services.mosquitto"):
     @defines(Environment.etc, when=enable)
     def files(self, config: Config) -> dict[str, EtcFile]:
         """What the broker reads."""
-        uid = SYSTEM_IDS["mosquitto"]
         files = {"mosquitto/mosquitto.conf": EtcFile(text=mosquitto_conf(self))}
         for number, listener in enumerate(self.listeners):
             lines = [f"{name}:{user.hashed_password}\n" for name, user in listener.users.items() if user.hashed_password]
             files[f"mosquitto/passwords-{number}"] = EtcFile(text="".join(lines), mode="0400")
-            files[f"mosquitto/acl-{number}"] = EtcFile(text=_acl(listener), mode="0400", uid=uid, gid=uid)
+            files[f"mosquitto/acl-{number}"] = EtcFile(text=_acl(listener), mode="0400", user="mosquitto", group="mosquitto")
         return files
 
     @defines(Environment.system_packages, when=enable)
@@ -91,13 +89,12 @@ class Mosquitto(Module, at="services.mosquitto"):
     @defines(Accounts.users["mosquitto"], when=enable)
     def user(self, config: Config) -> User:
         """Whom the broker is."""
-        uid = SYSTEM_IDS["mosquitto"]
-        return User(uid=uid, gid=uid, home="/", shell="/bin/false")
+        return User(group=default("mosquitto"), shell=default("/bin/false"))
 
     @defines(Accounts.groups["mosquitto"], when=enable)
     def group(self, config: Config) -> Group:
         """Its group."""
-        return Group(gid=SYSTEM_IDS["mosquitto"])
+        return Group()
 
     @defines(Sockets.sockets, when=enable)
     def sockets(self, config: Config) -> dict[str, str]:

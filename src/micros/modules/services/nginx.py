@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from micros.lang import Config, Lines, Module, Pattern, Port, Record, check, defines, lazy, option
+from micros.lang import Config, Lines, Module, Pattern, Port, Record, check, default, defines, lazy, option
 from micros.modules.environment import Environment, EtcFile
 from micros.modules.networking.firewall import Firewall
 from micros.modules.networking.sockets import Sockets
 from micros.modules.services.ready import listening
 from micros.modules.services.services import Micros, Service
 from micros.modules.users.accounts import Accounts, Group, User
-from micros.modules.users.ids import SYSTEM_IDS
 from micros.packages import Package, pkgs
 
 Word = Annotated[str, Pattern(r'[^\s;{}"]+', "text without spaces, quotes, braces and semicolons")]
@@ -111,13 +110,12 @@ class Nginx(Module, at="services.nginx"):
     @defines(Accounts.users["www-data"], when=enable)
     def user(self, config: Config) -> User:
         """Whom nginx' workers are."""
-        uid = SYSTEM_IDS["www-data"]
-        return User(uid=uid, gid=uid, home="/", shell="/bin/false")
+        return User(group=default("www-data"), shell=default("/bin/false"))
 
     @defines(Accounts.groups["www-data"], when=enable)
     def group(self, config: Config) -> Group:
         """Their group."""
-        return Group(gid=SYSTEM_IDS["www-data"])
+        return Group()
 
     @defines(Sockets.sockets, when=enable)
     def sockets(self, config: Config) -> dict[str, str]:

@@ -94,7 +94,7 @@ class Nix(Module, at="nix"):
     @defines(Accounts.groups["nixbld"], when=enable)
     def group(self, config: Config) -> Group:
         """The group that Nix takes its build users from."""
-        return Group(gid=SYSTEM_IDS["nixbld"], members=[f"nixbld{n}" for n in range(1, self.build_users + 1)])
+        return Group(members=[f"nixbld{n}" for n in range(1, self.build_users + 1)])
 
 
 class NixDaemon(Module, at="services.nix_daemon"):

@@ -9,7 +9,6 @@ from micros.modules.services.chronyd import Chronyd, HostName
 from micros.modules.services.ready import sockets
 from micros.modules.services.services import Micros, Service
 from micros.modules.users.accounts import Accounts, Group, User
-from micros.modules.users.ids import SYSTEM_IDS
 from micros.packages import Package, pkgs
 
 
@@ -54,13 +53,12 @@ class Ntpd(Module, at="services.ntpd"):
     @defines(Accounts.users["ntpd"], when=enable)
     def user(self, config: Config) -> User:
         """Whom the parts of ntpd become that talk to others; its home is all they see."""
-        uid = SYSTEM_IDS["ntpd"]
-        return User(uid=uid, gid=uid, home="/run/openntpd", create_home=False, shell="/bin/false")
+        return User(group=default("ntpd"), home=default("/run/openntpd"), create_home=default(False), shell=default("/bin/false"))
 
     @defines(Accounts.groups["ntpd"], when=enable)
     def group(self, config: Config) -> Group:
         """Its group."""
-        return Group(gid=SYSTEM_IDS["ntpd"])
+        return Group()
 
     @check
     def alone(self, config: Config) -> str | None:

@@ -10,7 +10,7 @@ import posixpath
 import shlex
 from typing import Annotated, Literal
 
-from micros.lang import Config, Lines, Module, Pattern, Port, Range, Record, check, defines, lazy, option, plain
+from micros.lang import Config, Lines, Module, Pattern, Port, Range, Record, check, default, defines, lazy, option, plain
 from micros.modules.activation import Activation, ActivationScript
 from micros.modules.environment import Environment, EtcFile
 from micros.modules.networking.firewall import Firewall
@@ -20,7 +20,6 @@ from micros.modules.services.ready import listening
 from micros.modules.services.services import Micros, Service
 from micros.modules.system import FileSpec, System
 from micros.modules.users.accounts import Accounts, Group, User, has_password
-from micros.modules.users.ids import SYSTEM_IDS
 from micros.packages import Package, pkgs
 
 DECLARED_KEYS = "/etc/ssh/authorized_keys.d/%u"
@@ -176,13 +175,12 @@ class Sshd(Module, at="services.sshd"):
     @defines(Accounts.users, when=enable)
     def users(self, config: Config) -> dict[str, User]:
         """Whom OpenSSH's part that talks to strangers runs as."""
-        uid = SYSTEM_IDS["sshd"]
-        return {} if _is_dropbear(self.package) else {"sshd": User(uid=uid, gid=uid, home="/", shell="/bin/false")}
+        return {} if _is_dropbear(self.package) else {"sshd": User(group=default("sshd"), shell=default("/bin/false"))}
 
     @defines(Accounts.groups, when=enable)
     def groups(self, config: Config) -> dict[str, Group]:
         """Its group."""
-        return {} if _is_dropbear(self.package) else {"sshd": Group(gid=SYSTEM_IDS["sshd"])}
+        return {} if _is_dropbear(self.package) else {"sshd": Group()}
 
     @defines(Sockets.sockets, when=enable)
     def sockets(self, config: Config) -> dict[str, str]:

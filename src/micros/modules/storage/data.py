@@ -41,8 +41,8 @@ class Data(Module, at="storage.data"):
     options: list[str] = option(default=["nosuid", "nodev"], doc="Mount options.")
     auto_format: bool = option(default=True, doc="Make the file system if the partition is blank: its first MiB zeros.")
     format_options: str = option(default="", doc="Words for the program that makes it.")
-    directories: list[Annotated[str, Pattern(r"(/(?!\.\.?(/|$))[A-Za-z0-9.@%+,_-]+)+/?", "path below / of plain names")]] = option(
-        default=["/var/lib", "/home"], doc="Directories that lie on it."
+    directories: list[Annotated[str, Pattern(r"(/(?!\.\.?(/|$))[A-Za-z0-9.@%+,_-]+)+/?", "path below / of plain names")]] = (
+        option(default=["/var/lib", "/home"], doc="Directories that lie on it.")
     )
 
     @defines(FileSystems.file_systems, when=lazy(_used))
