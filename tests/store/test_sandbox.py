@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from micros.base.errors import Kind, MicrosError
 from micros.base.tree import Directory, File, Symlink, Tree
 from micros.store.keeping import verify
-from micros.store.sandbox import lay_out
+from micros.store.sandbox import Sandbox, lay_out
 from micros.store.store import Store
 
 if TYPE_CHECKING:
@@ -48,3 +49,9 @@ def test_a_root_that_somebody_changed_is_found_and_laid_out_again(tmp_path: Path
     assert not root.exists()
     assert (lay_out(store, tree) / "bin/x").read_bytes() == b"#!/bin/sh\n"
     assert verify(store, repair=False)[1] == []
+
+
+def test_a_path_that_the_loader_takes_for_two_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MicrosError) as caught:
+        Sandbox.of_root(tmp_path / "one:two")
+    assert caught.value.kind is Kind.SANDBOX

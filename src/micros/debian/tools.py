@@ -42,8 +42,6 @@ class Toolbox:
         self._store = scheduler.store
         self._settings = settings
         self._lock = self._store.root / "tools.lock"
-        self.closures: list[Closure] = []
-        """What was asked for so far."""
 
     def root(self, packages: Sequence[str]) -> Path:
         """A directory with these packages and what they need, bubblewrap among them."""
@@ -54,7 +52,6 @@ class Toolbox:
         group = "+".join(sorted(packages))
         known = self._pins().get(group)
         universe, closure = self._closure(packages, known)
-        self.closures.append(closure)
         if universe.lock != known:
             pins = self._pins() | {group: universe.lock}  # read again: another builder may have pinned other tools meanwhile
             write_durably(self._lock, lock_text(pins).encode(), self._store.scratch)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from micros.base.errors import Kind, error
 from micros.base.tree import File
 from micros.debian.lock import Pins, lock_text, read_lock
-from micros.debian.tools import SANDBOX_PACKAGE, Toolbox, tools_tree
+from micros.debian.tools import SANDBOX_PACKAGE, tools_tree
 from micros.debian.universe import Closure, Settings, Universe
 from micros.machine import host_machine, machine_named
 from micros.plan.files import read_source
@@ -58,7 +58,6 @@ class Builder:
         self._pins: dict[str, Pins] = read_lock(lock) if lock is not None and lock.exists() else {}
         self._before = dict(self._pins)
         self._settings = settings
-        self._toolbox = Toolbox(scheduler, settings)
         self._closures: dict[tuple[str, tuple[str, ...]], Closure] = {}
 
     @cached_property
@@ -177,7 +176,7 @@ class Builder:
     def build(self) -> Artefacts:
         """The plan's artefact. Raises errors of kind `bad-rules` before it makes anything."""
         if self.plan.rules is not None:
-            check(self, self.plan.rules, self._toolbox)
+            check(self, self.plan.rules)
         module, _, function = self.plan.artefact.plan.partition(":")
         steps_of: Callable[[Builder], FileSteps] = getattr(importlib.import_module(module), function)
         files = steps_of(self)
@@ -190,7 +189,7 @@ class Builder:
                 digests |= {f"{name}/{path}": entry.digest for path, entry in entries if isinstance(entry, File)}
             else:
                 digests[name] = made[name] if isinstance(value, Step) else value
-        closures = [*self._all_closures(), *self._toolbox.closures]
+        closures = self._all_closures()
         kept = [digest for closure in closures for digest in closure.trees.values()]
         kept += [offer.sha256 for closure in closures for offer in closure.packages]
         return Artefacts(digests, tuple(kept))

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from micros.base.digest import Digest
     from micros.base.where import Where
-    from micros.debian.tools import Toolbox
     from micros.lang import Config
     from micros.plan.builder import Builder
 
@@ -102,14 +101,14 @@ def _content(build: Builder, entry: dict[str, Any]) -> dict[str, Any]:
     return entry
 
 
-def check(build: Builder, rules: Rules, toolbox: Toolbox) -> None:
+def check(build: Builder, rules: Rules) -> None:
     """Raise an error of kind `bad-rules` with each rule that nft refuses, its option and place."""
     files = {path: _content(build, build.plan.files[path]) for path in READ_BY_RULES if path in build.plan.files}
     inputs: dict[str, Digest | Step] = {f"blob:{entry['blob']}": entry["blob"] for entry in files.values() if "blob" in entry}
     files["etc/check"] = {"text": SCRIPT.format(rules=RULES, before=rules.before or ":"), "mode": "0755", "uid": 0, "gid": 0}
     below_etc = {path.removeprefix("etc/"): spec for path, spec in files.items()}
     etc = Step("micros.formats.compose:compose", inputs, {"files": below_etc}, "rules", "tree")
-    tools = toolbox.tree(TOOLS)
+    tools = build.tools(*TOOLS)
     applets = Step("micros.formats.busybox:links", {"package": tools}, {"at": "usr/bin"}, "applets", "tree")
     both: dict[str, Digest | Step] = {"tools": tools, "applets": applets}
     root = Step("micros.formats.compose:compose", both, {"files": {}, "below": ["applets"]}, "tools with applets", "tree")

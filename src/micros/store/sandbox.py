@@ -75,7 +75,14 @@ class Sandbox:
 
     @classmethod
     def of_root(cls, root: Path) -> Sandbox:
-        """bubblewrap unpacked below a root, started through that root's loader with its libraries."""
+        """bubblewrap unpacked below a root, started through that root's loader with its libraries.
+
+        Raises an error of kind `sandbox` where that cannot be: no loader there, or a path that the loader would take for two
+        (ld.so(8): colons and semicolons part the directories of --library-path, and nothing quotes them).
+        """
+        if ":" in str(root) or ";" in str(root):
+            hint = "choose a store without colons and semicolons in its path, or install bubblewrap on this host"
+            raise error(Kind.SANDBOX, f"programs of the archive cannot run below {root}", hint=hint)
         loaders = sorted(root.glob("usr/lib/*/ld-linux*.so*")) + sorted(root.glob("usr/lib/ld-linux*.so*"))
         if not loaders:
             raise error(Kind.SANDBOX, f"no dynamic loader below {root}", hint="the tree lacks the C library")
