@@ -69,7 +69,9 @@ def test_a_cycle_names_the_lines_of_the_services_on_it() -> None:
 
 def test_two_services_of_one_name() -> None:
     services = {"a": Service(start_script=Run, name="same"), "b": Service(start_script=Run, name="same")}
-    assert "'same'" in str(complaints(Micros(services=services)))
+    error = complaints(Micros(services=services))
+    assert "'same'" in str(error)
+    assert error.places
     services = {"a.log": Service(start_script=Run), "a": Service(start_script=Run)}
     assert "'a.log'" in str(complaints(Micros(services=services)))
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import shlex
 from typing import Annotated
 
-from micros.lang import REQUIRED, Config, Module, Range, Record, check, lazy, option
-from micros.modules.order import cycle_in, in_order
+from micros.lang import REQUIRED, Complaint, Config, Module, Range, Record, check, lazy, option
+from micros.modules.order import disorder, in_order
 from micros.modules.storage.kinds import FORMATTED, fs_kind
 
 ALWAYS_NEEDED = ("/", "/etc", "/usr", "/var", "/var/lib", "/var/log")
@@ -132,15 +132,12 @@ class FileSystems(Module):
         return None
 
     @check
-    def order_exists(self, config: Config) -> str | None:
+    def order_exists(self, config: Config) -> list[Complaint]:
         """What each needs is there, and no two need each other."""
         entries = {entry.mount_point: entry for entry in self.file_systems.values() if entry.enable}
-        wanted = [(point, other) for point, entry in entries.items() for other in entry.depends]
-        unknown = [f"{point} needs {other}" for point, other in wanted if other not in entries]
-        if unknown:
-            return f"file_systems: {'; '.join(unknown)}, which is no mount point; there are {', '.join(entries)}"
-        chain = cycle_in(_needs(entries))
-        return f"file_systems need each other: {' -> '.join(chain)}" if chain else None
+        keys = {entry.mount_point: key for key, entry in self.file_systems.items() if entry.enable}
+        said = {point: entry.depends for point, entry in entries.items()}
+        return disorder("file_systems", "depends", said, _needs(entries), keys)
 
     @check
     def devices_are_said(self, config: Config) -> str | None:
