@@ -86,7 +86,7 @@ def test_a_feature_that_the_init_system_lacks_is_named_with_those_that_have_it()
     assert "micros.services.web asks for restart-limit" in str(error)
     assert "runit" in str(error)
     assert "asks for longrun" not in str(error)
-    assert error.places
+    assert any("web" in note.text for problem in error.problems for note in problem.notes)
 
 
 def test_an_init_system_of_ones_own() -> None:
