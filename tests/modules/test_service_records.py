@@ -11,7 +11,7 @@ import pytest
 
 from micros import pkgs, system
 from micros.base.errors import Kind, MicrosError
-from micros.modules import Accounts, Cron, Getty, Group, Init, Initrd, Micros, Service, User
+from micros.modules import Accounts, Activation, Cron, Getty, Group, Init, Initrd, Micros, Service, User
 from micros.modules.boot.init import FEATURES, Backend
 from micros.modules.services import shell
 from micros.modules.services.services import Log
@@ -205,3 +205,16 @@ def test_the_page_lists_the_init_systems_and_all_have_all_features() -> None:
     assert {name: set(backend.supported_features) for name, backend in backends.items()} == {
         name: set(FEATURES) for name in backends
     }
+
+
+def test_the_directories_of_a_service_are_made_by_its_name() -> None:
+    box = system(Micros(services={"key; reboot": Service(start_script=Run, name="web")}))
+    text = box.config[Activation].activation_scripts["services"].text
+    assert "/run/micros/services/web" in text
+    assert "reboot" not in text
+
+
+@pytest.mark.parametrize("name", ["x$(reboot)", "a\nreboot", 'a"', ""])
+def test_a_snippet_has_a_name_that_a_script_can_say(name: str) -> None:
+    error = complaints({"system": {"activation_scripts": {name: "true"}}})
+    assert error.kind is Kind.WRONG_TYPE
