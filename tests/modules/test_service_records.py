@@ -11,7 +11,7 @@ import pytest
 
 from micros import pkgs, system
 from micros.base.errors import Kind, MicrosError
-from micros.modules import Accounts, Cron, Getty, Group, Init, Initrd, Micros, Service, User
+from micros.modules import Accounts, Activation, Cron, Getty, Group, Init, Initrd, Micros, Service, User
 from micros.modules.boot.init import FEATURES, Backend
 from micros.modules.services import shell
 from micros.modules.services.services import Log
@@ -69,7 +69,9 @@ def test_a_cycle_names_the_lines_of_the_services_on_it() -> None:
 
 def test_two_services_of_one_name() -> None:
     services = {"a": Service(start_script=Run, name="same"), "b": Service(start_script=Run, name="same")}
-    assert "'same'" in str(complaints(Micros(services=services)))
+    error = complaints(Micros(services=services))
+    assert "'same'" in str(error)
+    assert error.places
     services = {"a.log": Service(start_script=Run), "a": Service(start_script=Run)}
     assert "'a.log'" in str(complaints(Micros(services=services)))
 
@@ -84,7 +86,7 @@ def test_a_feature_that_the_init_system_lacks_is_named_with_those_that_have_it()
     assert "micros.services.web asks for restart-limit" in str(error)
     assert "runit" in str(error)
     assert "asks for longrun" not in str(error)
-    assert error.places
+    assert any("web" in note.text for problem in error.problems for note in problem.notes)
 
 
 def test_an_init_system_of_ones_own() -> None:
@@ -203,3 +205,16 @@ def test_the_page_lists_the_init_systems_and_all_have_all_features() -> None:
     assert {name: set(backend.supported_features) for name, backend in backends.items()} == {
         name: set(FEATURES) for name in backends
     }
+
+
+def test_the_directories_of_a_service_are_made_by_its_name() -> None:
+    box = system(Micros(services={"key; reboot": Service(start_script=Run, name="web")}))
+    text = box.config[Activation].activation_scripts["services"].text
+    assert "/run/micros/services/web" in text
+    assert "reboot" not in text
+
+
+@pytest.mark.parametrize("name", ["x$(reboot)", "a\nreboot", 'a"', ""])
+def test_a_snippet_has_a_name_that_a_script_can_say(name: str) -> None:
+    error = complaints({"system": {"activation_scripts": {name: "true"}}})
+    assert error.kind is Kind.WRONG_TYPE

@@ -311,6 +311,15 @@ def test_the_user_of_a_service_can_be_another() -> None:
     assert "ntpd:x:777:778::/srv/ntp:/bin/false\n" in passwd
 
 
+def test_modules_of_what_may_be_plugged_in_are_there_with_mdev() -> None:
+    def modules(*, enable: bool) -> tuple[str, ...]:
+        return system(Mdevd(enable=enable, kernel_modules=["usb_storage"])).plan().kernel_modules
+
+    assert "usb_storage" in modules(enable=True)
+    assert "usb_storage" not in modules(enable=False)
+    assert "usb_storage" not in system(Mdevd(enable=True, kernel_modules=["usb_storage"])).config[Boot].kernel_modules
+
+
 def test_rngd_is_told_its_source() -> None:
     box = system(Rngd(enable=True, device="/dev/other", drivers=["bcm2835_rng"], extra_flags=["-W", "50%"]))
     assert script(box, "rngd").endswith("/usr/sbin/rngd -f -S 0 -r /dev/other -W 50%")

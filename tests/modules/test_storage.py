@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from micros import system
 from micros.base.errors import Kind, MicrosError
 from micros.modules import Boot, FileSystem, FileSystems, FsPackages, Initrd, Mounts, Root, SpecialFileSystem, System
 from micros.packages import pkgs
+from micros.system import MicrosSystem
 
 
 def text(data: dict[str, Any], path: str) -> str:
@@ -187,6 +189,19 @@ def test_data_directories_are_below_the_root(path: str) -> None:
 def test_a_root_found_by_a_label_with_a_space_is_one_field_of_fstab() -> None:
     line = text({"storage": {"root": {"device": "LABEL=my root"}}}, "etc/fstab").splitlines()[0]
     assert line.split(" ") == ["LABEL=my\\040root", "/", "squashfs", "ro", "0", "0"]
+
+
+def test_all_faults_of_file_systems_are_told_at_their_lines(tmp_path: Path) -> None:
+    file = tmp_path / "box.toml"
+    file.write_text(
+        '[file_systems."/a"]\ndevice = "/dev/x"\nfs_type = "vfat"\nauto_resize = true\n'
+        '[file_systems."/b"]\ndevice = "/dev/x"\nfs_type = "iso9660"\nauto_format = true\noptions = ["rw"]\n'
+        '[file_systems.c]\ndevice = "/dev/y"\n[file_systems."/d"]\nfs_type = "ext4"\n'
+    )
+    with pytest.raises(MicrosError) as caught:
+        MicrosSystem([file]).evaluation.check()
+    lines = [[place.line for place in one.places if place.file == str(file)] for one in caught.value.problems]
+    assert sorted(lines) == [[3, 7], [4], [8], [9], [10], [12]]
 
 
 def test_what_is_off_is_not_judged() -> None:

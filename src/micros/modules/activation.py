@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from micros.lang import Config, Converted, Lines, Module, Pattern, Record, check, defines, option
-from micros.modules.order import cycle_in, in_order
+from micros.lang import Complaint, Config, Converted, Lines, Module, Pattern, Record, check, defines, option
+from micros.modules.order import disorder, in_order
 from micros.modules.system import FileSpec, System
 
 HEAD = """\
@@ -63,18 +63,6 @@ class Activation(Module, at="system"):
         return {"etc/micros/activate": FileSpec(text=HEAD + body + TAIL, mode="0755")}
 
     @check
-    def needs_exist(self, config: Config) -> str | None:
-        """Every snippet that another waits for is there."""
-        missing = [
-            f"system.activation_scripts.{name} needs {other!r}"
-            for name, script in self.activation_scripts.items()
-            for other in script.deps
-            if other not in self.activation_scripts
-        ]
-        return f"{'; '.join(missing)}: no such snippet; there are {', '.join(self.activation_scripts)}" if missing else None
-
-    @check
-    def needs_have_no_cycle(self, config: Config) -> str | None:
-        """Some order runs every snippet after what it needs."""
-        chain = cycle_in({name: script.deps for name, script in self.activation_scripts.items()})
-        return f"system.activation_scripts need each other: {' -> '.join(chain)}" if chain else None
+    def order_exists(self, config: Config) -> list[Complaint]:
+        """Every snippet that another waits for is there, and none waits for itself."""
+        return disorder("system.activation_scripts", "deps", {name: one.deps for name, one in self.activation_scripts.items()})

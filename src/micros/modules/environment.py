@@ -25,6 +25,11 @@ OUTPUTS = {
 _IN_USR = ("bin/", "sbin/", "lib/", "libexec/", "share/", "include/")
 
 
+def os_release_text(name: str) -> str:
+    """What a system of this name calls itself (os-release(5))."""
+    return f'ID=micros\nNAME=MicrOS\nPRETTY_NAME="MicrOS ({name})"\n'
+
+
 class EtcFile(Record):
     """One file below /etc."""
 
@@ -121,7 +126,7 @@ class Environment(Module, at="environment"):
     @defines(etc["os-release"])
     def os_release(self, config: Config) -> EtcFile:
         """Which system this is (os-release(5))."""
-        return EtcFile(text=f'ID=micros\nNAME=MicrOS\nPRETTY_NAME="MicrOS ({config[System].name})"\n')
+        return EtcFile(text=os_release_text(config[System].name))
 
     @defines(System.files)
     def links(self, config: Config) -> dict[str, FileSpec]:

@@ -18,7 +18,6 @@ from micros.modules.images.oci import OciImage
 from micros.modules.images.uki import Uki
 from micros.modules.security.wrappers import Wrappers
 from micros.modules.services.getty import Getty
-from micros.modules.services.mdevd import Mdevd
 from micros.modules.storage.root import Root
 from micros.modules.storage.tools import FsPackages
 from micros.modules.system import Artefact, Platform, System
@@ -109,12 +108,7 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
     """
     config = evaluation.config
     files = declared_files(config, config[System].files)
-    # What boots the system is there whatever the user's list says.
-    init = config[Init]
-    packages = {config[Environment].shell.name}
-    packages |= {package.name for package in init.available_backends[init.backend].required_packages}
-    packages |= {package.name for package in config[Environment].system_packages} | files.packages
-    packages |= {package.name for package in config[FsPackages].fs_packages}
+    packages = _packages(config) | files.packages
     parts = {name: tuple(sorted(p for n, p in files.parts if n == name)) for name, _ in files.parts if name not in packages}
     boot, initrd, guest = config[Boot], config[Initrd], config[Virtualisation]
     initrd_files = declared_files(config, initrd.files if initrd.enable else {})
@@ -122,8 +116,7 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
     data_files = declared_files(config, data.files if data is not None else {})
     own = not config[Container].is_container
     firmware = [package.name for package in config[Hardware].firmware] if own else []
-    plugged = config[Mdevd].kernel_modules if config[Mdevd].enable else []
-    kernel_modules = [*boot.kernel_modules, *plugged] if own else []
+    kernel_modules = [*boot.kernel_modules, *boot.available_kernel_modules] if own else []
     initrd_modules = [*initrd.kernel_modules, *initrd.available_kernel_modules] if own else []
     return SystemPlan(
         name=config[System].name,
@@ -164,6 +157,18 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
         ready_text=" login:" if config[Getty].enable else "MicrOS: stage 2 done",
         platforms=tuple(machine_named(name).name for name in config[OciImage].platforms),
     )
+
+
+def _packages(config: Config) -> set[str]:
+    """Names of the packages of the root that options list. What boots the system is there whatever the user's list says."""
+    init = config[Init]
+    listed = [
+        config[Environment].shell,
+        *init.available_backends[init.backend].required_packages,
+        *config[Environment].system_packages,
+        *config[FsPackages].fs_packages,
+    ]
+    return {package.name for package in listed}
 
 
 def _artefact(config: Config, target: str) -> Artefact:

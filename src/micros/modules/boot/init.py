@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from typing import Literal, get_args
 
-from micros.lang import REQUIRED, Config, Lines, Module, Record, check, defines, lazy, option
+from micros.lang import REQUIRED, Complaint, Config, Lines, Module, Record, check, defines, lazy, option
 from micros.modules.activation import Activation, ActivationScript
 from micros.modules.boot.container import not_in_a_container
 from micros.modules.services.services import Micros, Service
@@ -142,18 +142,20 @@ class Init(Module, at="boot.init"):
         return f"boot.init.backend is {self.backend!r}, which does not run in containers as engines expect; {fit} do"
 
     @check
-    def backend_suffices(self, config: Config) -> str | None:
+    def backend_suffices(self, config: Config) -> list[Complaint]:
         """No service asks for what the init system lacks."""
         if self.backend not in self.available_backends:
-            return None
+            return []
         supported = self.available_backends[self.backend].supported_features
         found = []
         for key, service in config[Micros].services.items():
             for feature in asked(service) if service.enable else []:
                 if feature not in supported:
                     having = [name for name, other in self.available_backends.items() if feature in other.supported_features]
-                    found.append(f"micros.services.{key} asks for {feature}, which {', '.join(having) or 'no init system'} has")
-        return f"boot.init.backend is {self.backend!r}, but {'; '.join(found)}" if found else None
+                    who = ", ".join(having) or "no init system"
+                    text = f"micros.services.{key} asks for {feature}, which {self.backend!r} lacks and {who} has"
+                    found.append(Complaint(text, ("boot.init.backend", ("micros", "services", key))))
+        return found
 
 
 def asked(service: Service) -> list[Feature]:

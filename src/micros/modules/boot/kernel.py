@@ -39,6 +39,9 @@ class Boot(Module, at="boot"):
     kernel_modules: list[str] = option(
         default=[], doc="Modules loaded by activation, in order. They bring what they depend on, and their firmware."
     )
+    available_kernel_modules: list[str] = option(
+        default=[], doc="Modules in the image that are loaded when something asks for them.", internal=True
+    )
     blacklisted_kernel_modules: list[str] = option(
         default=[], doc="Modules that no hardware loads by itself, in the initrd neither; by name they can be loaded."
     )

@@ -8,8 +8,8 @@ from __future__ import annotations
 import shlex
 from typing import Annotated
 
-from micros.lang import Config, Module, Pattern, Record, check, default, defines, lazy, option
-from micros.modules.order import cycle_in, in_order
+from micros.lang import Complaint, Config, Module, Pattern, Record, check, default, defines, lazy, option
+from micros.modules.order import disorder, in_order
 from micros.modules.storage.file_systems import FileSystems
 
 Size = Annotated[str, Pattern(r"[1-9][0-9]*[kKmMgG]?|[1-9][0-9]?%|100%", 'size: bytes, or with k, m or g, or a share as "25%"')]
@@ -66,15 +66,12 @@ class Mounts(Module, at="boot"):
         return "".join(lines)
 
     @check
-    def order_exists(self, config: Config) -> str | None:
+    def order_exists(self, config: Config) -> list[Complaint]:
         """No two of them need each other, and what they need is there."""
         entries = {entry.mount_point: entry for entry in self.special_file_systems.values() if entry.enable}
-        wanted = [(point, other) for point, entry in entries.items() for other in entry.depends]
-        unknown = [f"{point} needs {other}" for point, other in wanted if other not in entries]
-        if unknown:
-            return f"boot.special_file_systems: {'; '.join(unknown)}, which is none of {', '.join(entries)}"
-        chain = cycle_in(_needs(entries))
-        return f"boot.special_file_systems need each other: {' -> '.join(chain)}" if chain else None
+        keys = {entry.mount_point: key for key, entry in self.special_file_systems.items() if entry.enable}
+        said = {point: entry.depends for point, entry in entries.items()}
+        return disorder("boot.special_file_systems", "depends", said, _needs(entries), keys)
 
 
 def _special(fs_type: str, device: str, options: list[str], *, late: bool = False, populate: bool = False) -> SpecialFileSystem:

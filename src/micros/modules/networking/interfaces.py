@@ -195,10 +195,11 @@ class Interfaces(Module, at="networking"):
         ]
 
     @check
-    def links_have_no_cycle(self, config: Config) -> str | None:
+    def links_have_no_cycle(self, config: Config) -> Complaint | None:
         """No link is made from itself."""
         chain = cycle_in({name: link.needs for name, link in self.links.items()})
-        return f"interfaces are made from each other: {' -> '.join(chain)}" if chain else None
+        declared = tuple(self.links[name].declared_by for name in chain[1:])
+        return Complaint(f"interfaces are made from each other: {' -> '.join(chain)}", declared) if chain else None
 
 
 def _enabled(interfaces: Interfaces) -> Iterator[tuple[str, Interface]]:

@@ -1,4 +1,4 @@
-"""A system that gives little away: the kernel's defences on, no modules after boot, nothing mounted that could be started."""
+"""A system that gives little away: the kernel's defences on, and no modules of protocols and file systems that few use."""
 
 from __future__ import annotations
 

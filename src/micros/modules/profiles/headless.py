@@ -29,6 +29,6 @@ class Headless(Module, at="profiles.headless"):
         return ["oops=panic"]
 
     @defines(Initrd.on_failure, when=enable, priority=DEFAULT)
-    def restart(self, config: Config) -> Literal["panic", "shell"]:
+    def restart(self, config: Config) -> Literal["panic", "reboot", "shell"]:
         """No shell that waits for somebody."""
         return "panic"

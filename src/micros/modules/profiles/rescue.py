@@ -38,6 +38,6 @@ class Rescue(Module, at="profiles.rescue"):
         return True
 
     @defines(Initrd.on_failure, when=enable, priority=DEFAULT)
-    def shell(self, config: Config) -> Literal["panic", "shell"]:
+    def shell(self, config: Config) -> Literal["panic", "reboot", "shell"]:
         """A shell where a restart would only fail again."""
         return "shell"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from micros.lang import Config, Lines, Module, Pattern, Record, defines, option
+from micros.modules.boot.kernel import Boot
 from micros.modules.environment import Environment, EtcFile
 from micros.modules.services.services import Micros, Service
 from micros.modules.system import FileSpec, System
@@ -92,6 +93,11 @@ class Mdevd(Module, at="services.mdevd"):
             lines.append(f"{name} {rule.owner} {rule.mode}{f' *{rule.command}' if rule.command else ''}")
         lines += [f"{name} {rest}" for name, rest in RULES.items()]
         return EtcFile(text="\n".join(lines) + "\n")
+
+    @defines(Boot.available_kernel_modules, when=enable)
+    def modules(self, config: Config) -> list[str]:
+        """What may be plugged in."""
+        return list(self.kernel_modules)
 
     @defines(System.files, when=enable)
     def helper(self, config: Config) -> dict[str, FileSpec]:

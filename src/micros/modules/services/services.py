@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from micros.base.capabilities import CAPABILITIES
 from micros.lang import Complaint, Config, Lines, Module, NonEmptyStr, Pattern, Range, Record, check, lazy, option
-from micros.modules.order import cycle_in
+from micros.modules.order import disorder
 from micros.modules.users.accounts import Accounts
 
 RLIMITS: dict[str, tuple[str, int]] = {
@@ -132,36 +132,24 @@ class Micros(Module, at="micros"):
     services: dict[str, Service] = option(default={}, doc="Services by name.")
 
     @check
-    def dependencies_exist(self, config: Config) -> list[Complaint]:
-        """Every dependency is a service."""
-        known = {key for key, service in self.services.items() if service.enable}
-        return [
-            Complaint(
-                f"micros.services.{key} depends on {other!r}: no such service; there are {', '.join(sorted(known))}",
-                (("micros", "services", key, "dependencies"),),
-            )
-            for key, service in self.services.items()
-            for other in service.dependencies
-            if service.enable and other not in known
-        ]
+    def order_exists(self, config: Config) -> list[Complaint]:
+        """Every dependency is a service, and some order starts every service after what it needs."""
+        chosen = {key: service.dependencies for key, service in self.services.items() if service.enable}
+        return disorder("micros.services", "dependencies", chosen)
 
     @check
-    def dependencies_have_no_cycle(self, config: Config) -> Complaint | None:
-        """Some order starts every service after what it needs."""
-        chain = cycle_in({key: service.dependencies for key, service in self.services.items() if service.enable})
-        places = tuple(("micros", "services", key, "dependencies") for key in chain[1:])
-        return Complaint(f"micros.services depend on each other: {' -> '.join(chain)}", places) if chain else None
-
-    @check
-    def names_are_distinct(self, config: Config) -> str | None:
+    def names_are_distinct(self, config: Config) -> list[Complaint]:
         """No two services are called the same, nor as the logger of another."""
-        found: dict[str, str] = {}
+        owners: dict[str, str] = {}
+        found = []
         for key, service in self.services.items():
-            names = [service.name, logger_of(service.name)] if service.enable else []
-            for name in names:
-                if found.setdefault(name, key) != key:
-                    return f"micros.services.{key} and micros.services.{found[name]} both need the name {name!r}"
-        return None
+            for name in [service.name, logger_of(service.name)] if service.enable else []:
+                other = owners.setdefault(name, key)
+                if other != key:
+                    text = f"micros.services.{key} and micros.services.{other} both need the name {name!r}"
+                    found.append(Complaint(text, (("micros", "services", other), ("micros", "services", key))))
+                    break
+        return found
 
     @check
     def each_is_sound(self, config: Config) -> list[Complaint]:

@@ -7,10 +7,11 @@ activation for the rest.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from typing import Annotated
 
-from micros.lang import REQUIRED, Config, Module, Range, Record, check, lazy, option
-from micros.modules.order import cycle_in, in_order
+from micros.lang import REQUIRED, Complaint, Config, Module, Range, Record, check, lazy, option
+from micros.modules.order import disorder, in_order
 from micros.modules.storage.kinds import FORMATTED, fs_kind
 
 ALWAYS_NEEDED = ("/", "/etc", "/usr", "/var", "/var/lib", "/var/log")
@@ -118,63 +119,68 @@ class FileSystems(Module):
         return "".join(line + "\n" for line in lines)
 
     @check
-    def mount_points_are_plain(self, config: Config) -> str | None:
+    def mount_points_are_plain(self, config: Config) -> list[Complaint]:
         """Absolute, and each once."""
-        points = [(name, entry.mount_point) for name, entry in self.file_systems.items() if entry.enable]
-        bad = [name for name, point in points if not point.startswith("/") or ".." in point.split("/")]
-        if bad:
-            return f"file_systems: {', '.join(map(repr, bad))} must be mounted at a path that begins with a slash"
+        found = []
         seen: dict[str, str] = {}
-        for name, point in points:
-            other = seen.setdefault(point.rstrip("/") or "/", name)
-            if other != name:
-                return f"file_systems.{other!r} and file_systems.{name!r} have the same mount point {point}"
-        return None
+        for key, entry in self.file_systems.items():
+            point, here = entry.mount_point, ("file_systems", key)
+            if not entry.enable:
+                continue
+            if not point.startswith("/") or ".." in point.split("/"):
+                found.append(Complaint(f"file_systems.{key!r} must be mounted at a path that begins with a slash", (here,)))
+            elif (other := seen.setdefault(point.rstrip("/") or "/", key)) != key:
+                text = f"file_systems.{other!r} and file_systems.{key!r} have the same mount point {point}"
+                found.append(Complaint(text, (("file_systems", other), here)))
+        return found
 
     @check
-    def order_exists(self, config: Config) -> str | None:
+    def order_exists(self, config: Config) -> list[Complaint]:
         """What each needs is there, and no two need each other."""
         entries = {entry.mount_point: entry for entry in self.file_systems.values() if entry.enable}
-        wanted = [(point, other) for point, entry in entries.items() for other in entry.depends]
-        unknown = [f"{point} needs {other}" for point, other in wanted if other not in entries]
-        if unknown:
-            return f"file_systems: {'; '.join(unknown)}, which is no mount point; there are {', '.join(entries)}"
-        chain = cycle_in(_needs(entries))
-        return f"file_systems need each other: {' -> '.join(chain)}" if chain else None
+        keys = {entry.mount_point: key for key, entry in self.file_systems.items() if entry.enable}
+        said = {point: entry.depends for point, entry in entries.items()}
+        return disorder("file_systems", "depends", said, _needs(entries), keys)
 
     @check
-    def devices_are_said(self, config: Config) -> str | None:
+    def devices_are_said(self, config: Config) -> list[Complaint]:
         """Something is mounted, as one type."""
-        types: dict[str, FileSystem] = {}
-        for entry in self.file_systems.values():
-            where = f"file_systems.{entry.mount_point!r}"
+        found = []
+        owners: dict[str, str] = {}
+        for key, entry in self.file_systems.items():
             if not entry.enable:
                 continue
             if entry.device is None and entry.label is None and entry.fs_type in ("auto", "none", *FORMATTED):
-                return f"{where} has neither device nor label"
-            other = types.setdefault(source(entry), entry) if is_block(entry) else entry
-            if other.fs_type != entry.fs_type:
-                return (
-                    f"{where} takes {source(entry)} for {entry.fs_type}, file_systems.{other.mount_point!r} for {other.fs_type}"
-                )
-        return None
+                found.append(Complaint(f"file_systems.{key!r} has neither device nor label", (("file_systems", key),)))
+            elif is_block(entry):
+                other = owners.setdefault(source(entry), key)
+                theirs = self.file_systems[other].fs_type
+                if theirs != entry.fs_type:
+                    text = f"file_systems.{key!r} takes {source(entry)} for {entry.fs_type}, file_systems.{other!r} for {theirs}"
+                    found.append(Complaint(text, (("file_systems", other, "fs_type"), ("file_systems", key, "fs_type"))))
+        return found
 
     @check
-    def types_can_what_is_asked(self, config: Config) -> str | None:
+    def types_can_what_is_asked(self, config: Config) -> list[Complaint]:
         """A blank device has no label to be found by, and only some types can be made, can grow or can be written."""
-        for entry in self.file_systems.values():
-            where = f"file_systems.{entry.mount_point!r}"
-            if not entry.enable:
-                continue
-            if entry.auto_format and source(entry).startswith(("LABEL=", "UUID=")):
-                return f"{where}.auto_format: a blank device cannot be found by {source(entry)}; name a path or PARTLABEL="
-            if entry.auto_format and entry.fs_type not in FORMATTED:
-                return f"{where}.auto_format: {entry.fs_type!r} cannot be made, only {', '.join(FORMATTED)}"
-            if entry.auto_resize and not fs_kind(entry.fs_type).resized:
-                return f"{where}.auto_resize: {entry.fs_type!r} cannot grow"
-            if "rw" in entry.options and fs_kind(entry.fs_type).read_only:
-                return f"{where}.options: {entry.fs_type!r} can only be read; leave out `rw`"
-        return None
+        return [
+            Complaint(f"file_systems.{key!r}.{field}: {text}", (("file_systems", key, field),))
+            for key, entry in self.file_systems.items()
+            if entry.enable
+            for field, text in _unable(entry)
+        ]
+
+
+def _unable(entry: FileSystem) -> Iterator[tuple[str, str]]:
+    """What a file system is asked for and its type cannot: the field, what is wrong."""
+    if entry.auto_format and source(entry).startswith(("LABEL=", "UUID=")):
+        yield "auto_format", f"a blank device cannot be found by {source(entry)}; name a path or PARTLABEL="
+    if entry.auto_format and entry.fs_type not in FORMATTED:
+        yield "auto_format", f"{entry.fs_type!r} cannot be made, only {', '.join(FORMATTED)}"
+    if entry.auto_resize and not fs_kind(entry.fs_type).resized:
+        yield "auto_resize", f"{entry.fs_type!r} cannot grow"
+    if "rw" in entry.options and fs_kind(entry.fs_type).read_only:
+        yield "options", f"{entry.fs_type!r} can only be read; leave out `rw`"
 
 
 def source(entry: FileSystem) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from micros.base.errors import Kind, error
 from micros.base.tree import File
+from micros.modules.environment import os_release_text
 from micros.plan.artefacts import initrd, kernel, squashfs
 from micros.plan.described import cmdline_of
 from micros.store.step import Step
@@ -60,4 +61,4 @@ def loader_file(build: Builder, name: str) -> Digest:
 def os_release(build: Builder) -> str:
     """What the system calls itself, for boot menus (os-release(5))."""
     declared = build.plan.files.get("etc/os-release", {}).get("text", "")
-    return declared or f'ID=micros\nNAME=MicrOS\nPRETTY_NAME="MicrOS ({build.plan.name})"\n'
+    return declared or os_release_text(build.plan.name)
