@@ -231,6 +231,10 @@ def test_all_tables_go_only_where_that_is_said_or_needed() -> None:
     assert rules(Nftables(flush_ruleset=True)).startswith("flush ruleset\n")
 
 
+def test_no_interface_is_called_default() -> None:
+    assert "no interface `default`" in complaints({"networking": {"firewall": {"interfaces": {"default": {}}}}})
+
+
 def test_without_the_firewall_nothing_of_it_is_there() -> None:
     config = configured(Firewall(enable=False), Interfaces(interfaces={"eth0": Interface(ipv4=Ipv4(address="10.0.0.2/8"))}))
     assert "etc/nftables.conf" not in config[System].files

@@ -134,6 +134,9 @@ def test_data_outlives_a_boot_and_a_factory_reset_keeps_it_aside(box: Command) -
     assert "factory reset; what was on it is in /run/micros/data/.old" in done.err
     assert "UTC" in done.out, "the mark of the first boot is not in .old"
     assert "marked" not in done.out
+    done = boot(box, "cat /run/micros/data/.old/var/lib/mark", "micros.factory_reset")
+    assert "micros.factory_reset has been done" in done.err
+    assert "UTC" in done.out, "a word that stays on the command line deletes what its first boot has kept"
 
 
 def test_damage_full_and_absent(box: Command) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
-from micros.lang import REQUIRED, Config, Lines, Module, Pattern, Port, Record, check, defines, lazy, option
+from micros.lang import REQUIRED, Complaint, Config, Lines, Module, Pattern, Port, Record, check, defines, lazy, option
 from micros.modules.boot.container import ON_A_MACHINE
 from micros.modules.boot.kernel import Boot
 from micros.modules.networking.addresses import InterfaceName
@@ -106,6 +106,14 @@ class Firewall(Module, at="networking.firewall"):
     def modules(self, config: Config) -> list[str]:
         """The helpers."""
         return [f"nf_conntrack_{name}" for name in self.connection_tracking_modules]
+
+    @check
+    def default_is_no_interface(self, config: Config) -> list[Complaint]:
+        """`all_interfaces` calls so what may come in by every interface."""
+        text = "networking.firewall.interfaces has no interface `default`"
+        hint = "networking.firewall.allowed_tcp_ports and its like are for every interface"
+        path = ("networking", "firewall", "interfaces", "default")
+        return [Complaint(text, (path,), hint)] if "default" in self.interfaces else []
 
     @check
     def ranges_are_ranges(self, config: Config) -> str | None:

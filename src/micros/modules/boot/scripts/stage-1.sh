@@ -82,6 +82,7 @@ from_network() {
     tftp://*) netroot=${netroot#*://} && tftp -g -l "$image" -r "${netroot#*/}" "${netroot%%/*}" ;;
     *) tftp -g -l "$image" -r "${netroot#*=}" "${netroot%%=*}" ;;
     esac || fail "cannot fetch $netroot; addresses: $(ip -o -4 addr show | awk '{ print $2, $4 }' | xargs)"
+    [ -n "$netroot_sha256" ] || say "there is no netroot_sha256=: whatever answered is the root file system"
     [ -z "$netroot_sha256" ] || echo "$netroot_sha256  $image" | sha256sum -c -s || fail "$netroot is not what netroot_sha256= says"
 }
 

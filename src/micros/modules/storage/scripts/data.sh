@@ -2,7 +2,8 @@
 # AT and RESET in the environment are for micros-factory-reset.
 at=${AT:-/run/micros/data}
 what=${1:-$what}
-case " $(cat /proc/cmdline) " in *" micros.factory_reset "*) RESET=1 ;; esac
+asked=
+case " $(cat /proc/cmdline) " in *" micros.factory_reset "*) asked=1 RESET=1 ;; esac
 ! mounted "$at" || exit 0
 mkdir -p "$at"
 
@@ -60,9 +61,13 @@ if ! attach; then
     [ -n "$RESET" ] || fresh "$device is damaged or no $type: $(fsck_said)"
     mend || fresh "cannot make $device usable"
 fi
-if [ -n "$RESET" ] || [ -e "$at/.factory-reset" ]; then
+# A word that stays on the command line acts once: the second time it would delete what the first has kept.
+if [ -n "$asked" ] && [ -e "$at/.reset-by-word" ]; then
+    say "data partition: micros.factory_reset has been done; it acts again once a boot had not that word"
+elif [ -n "$RESET" ] || [ -e "$at/.factory-reset" ]; then
     set_aside
 fi
+if [ -n "$asked" ]; then : >"$at/.reset-by-word"; else rm -f "$at/.reset-by-word"; fi
 if ! dd if=/dev/zero of="$at/.room" bs=64k count=1 2>/dev/null; then
     rm -f "$at/.room"
     umount "$at"
