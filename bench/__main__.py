@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from bench import build, fat, language, oci, squashfs
+from bench import build, fat, guest, language, oci, squashfs
 
 print("== the module language", flush=True)
 language.main()
 print("== building the example", flush=True)
 build.main()
+print("== guests", flush=True)
+guest.main()
 print("== container images", flush=True)
 oci.main()
 print("== squashfs from cached blocks", flush=True)
