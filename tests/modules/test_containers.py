@@ -61,7 +61,9 @@ def test_every_option_is_in_the_image() -> None:
 
 
 def test_what_is_not_said_follows_from_the_system() -> None:
-    made = plan({"system": {"name": "Box"}, "networking": {"sockets": {"tcp/22": "services.sshd"}}}, target="docker_image")
+    made = plan(
+        {"system": {"name": "Box"}, "networking": {"sockets": {"tcp/22": ["services.sshd.ports"]}}}, target="docker_image"
+    )
     config = made.artefact.parameters["config"]
     assert (config["Entrypoint"], config["ExposedPorts"]) == (["/usr/sbin/init"], {"22/tcp": {}})
     assert made.artefact.parameters["reference"] == "docker.io/library/box:latest"

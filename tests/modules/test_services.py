@@ -190,8 +190,10 @@ def test_two_services_on_one_port_are_an_error_that_names_both() -> None:
     web = Nginx(enable=True, virtual_hosts={"a": NginxHost(listen=[NginxListen(port=22)])})
     with pytest.raises(MicrosError) as caught:
         system(ROOT, Sshd(enable=True), web).evaluation.check()
-    assert caught.value.kind is Kind.CONFLICT
-    assert {"services.sshd", "services.nginx"} <= set(str(caught.value).replace('"', " ").split())
+    (problem,) = caught.value.problems
+    assert problem.kind is Kind.ASSERTION
+    assert problem.message == "services.nginx.virtual_hosts and services.sshd.ports both want tcp/22"
+    assert [place.file for place in problem.places] == [__file__], "where the user gave nginx that port"
 
 
 # The clock

@@ -99,7 +99,8 @@ def _to_prompt(current: Session, guest: Guest, emulator: Emulator, ready: bytes,
         current.say(f"booting with {vm.accelerator} ({vm.reason})")
         vm.wait_for_console(ready, timeout=timeout)
         current.phases[_BOOT] = vm.seconds
-    current.say(f"\ntimes: {current.times()}")
+    current.say("\nthe system is up; there is no terminal to give it, so this run ends (`-c COMMAND` runs one in it)")
+    current.say(f"times: {current.times()}")
     return 0
 
 

@@ -7,7 +7,7 @@ micros options              everything that can be set
 """
 
 from micros import pkgs, system
-from micros.modules import Accounts, Dhcp, Environment, Getty, Micros, Networking, Service, User, Virtualisation
+from micros.modules import Accounts, Dhcp, Environment, Firewall, Getty, Micros, Networking, Service, User, Virtualisation
 from micros.testing import Driver
 
 box = system(
@@ -17,7 +17,7 @@ box = system(
     # A login prompt on the console.
     Getty(enable=True),
     # Whoever sits at the console is root without a password: good for a first look, nothing to ship.
-    # Instead: User(hashed_password="...") with what `openssl passwd -6` prints.
+    # Instead: User(hashed_password="...") with what `micros password` prints.
     Accounts(users={"root": User(login_without_password=True)}),
     # Packages of Debian. Each brings only what its files need; micros.lock, beside this file, pins the versions.
     Environment(system_packages=[pkgs.less]),
@@ -25,9 +25,11 @@ box = system(
     Micros(
         services={"web": Service(start_script="mkdir -p /run/web\necho hello >/run/web/index.html\nexec httpd -f -h /run/web")}
     ),
+    # What may come in from outside; all else is dropped.
+    Firewall(allowed_tcp_ports=[80]),
     # The machine that `micros run` and `micros test` make: MiB, and ports of this host that reach it.
     Virtualisation(memory_size=256),
-    # Virtualisation(forward_ports=[Forward(host_port=8080, guest_port=80)]),
+    # Virtualisation(forward_ports=[{"host_port": 8080, "guest_port": 80}]),  # then see http://127.0.0.1:8080/
 )
 
 

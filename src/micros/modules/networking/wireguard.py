@@ -117,10 +117,14 @@ class Wireguard(Module, at="networking.wireguard"):
         return {name: Interface() for name in self.interfaces}
 
     @defines(Sockets.sockets, when=enable)
-    def sockets(self, config: Config) -> dict[str, str]:
+    def sockets(self, config: Config) -> dict[str, list[str]]:
         """The ports of the tunnels."""
         ports = {name: tunnel.listen_port for name, tunnel in self.interfaces.items()}
-        return {f"udp/{port}": f"networking.wireguard.interfaces.{name}" for name, port in ports.items() if port is not None}
+        found: dict[str, list[str]] = {}
+        for name, port in ports.items():
+            if port is not None:
+                found.setdefault(f"udp/{port}", []).append(f"networking.wireguard.interfaces.{name}.listen_port")
+        return found
 
     @defines(Firewall.allowed_udp_ports, when=enable)
     def open_ports(self, config: Config) -> list[Port]:

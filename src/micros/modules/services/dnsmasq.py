@@ -80,9 +80,9 @@ class Dnsmasq(Module, at="services.dnsmasq"):
         )
 
     @defines(Sockets.sockets, when=enable)
-    def sockets(self, config: Config) -> dict[str, str]:
+    def sockets(self, config: Config) -> dict[str, list[str]]:
         """Its ports."""
-        return dict.fromkeys([f"{protocol}/{port}" for protocol, port in _ports(self.settings)], "services.dnsmasq")
+        return {f"{protocol}/{port}": ["services.dnsmasq.settings"] for protocol, port in _ports(self.settings)}
 
     @defines(Firewall.allowed_tcp_ports, when=open_firewall)
     def open_tcp(self, config: Config) -> list[Port]:

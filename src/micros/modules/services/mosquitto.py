@@ -97,9 +97,9 @@ class Mosquitto(Module, at="services.mosquitto"):
         return Group()
 
     @defines(Sockets.sockets, when=enable)
-    def sockets(self, config: Config) -> dict[str, str]:
+    def sockets(self, config: Config) -> dict[str, list[str]]:
         """The ports are taken."""
-        return {f"tcp/{port}": "services.mosquitto" for port in self.ports()}
+        return {f"tcp/{port}": ["services.mosquitto.listeners"] for port in self.ports()}
 
     @defines(Firewall.allowed_tcp_ports, when=enable)
     def open_ports(self, config: Config) -> list[Port]:

@@ -118,9 +118,9 @@ class Nginx(Module, at="services.nginx"):
         return Group()
 
     @defines(Sockets.sockets, when=enable)
-    def sockets(self, config: Config) -> dict[str, str]:
+    def sockets(self, config: Config) -> dict[str, list[str]]:
         """The ports are taken."""
-        return {f"tcp/{port}": "services.nginx" for port in self.ports()}
+        return {f"tcp/{port}": ["services.nginx.virtual_hosts"] for port in self.ports()}
 
     @defines(Firewall.allowed_tcp_ports, when=enable)
     def open_ports(self, config: Config) -> list[Port]:

@@ -183,9 +183,9 @@ class Sshd(Module, at="services.sshd"):
         return {} if _is_dropbear(self.package) else {"sshd": Group()}
 
     @defines(Sockets.sockets, when=enable)
-    def sockets(self, config: Config) -> dict[str, str]:
+    def sockets(self, config: Config) -> dict[str, list[str]]:
         """The ports are taken."""
-        return {f"tcp/{port}": "services.sshd" for port in self.ports}
+        return {f"tcp/{port}": ["services.sshd.ports"] for port in self.ports}
 
     @defines(Firewall.allowed_tcp_ports, when=enable)
     def open_ports(self, config: Config) -> list[Port]:
