@@ -286,7 +286,7 @@ def test_what_is_no_tunnel_is_said(options: dict[str, Any], said: str) -> None:
 def test_a_port_has_one_owner() -> None:
     settings = {"enable": True, "openFirewall": True, "settings": {"dhcp-range": "10.0.0.5,10.0.0.9", "domain-needed": True}}
     config = configured({"services": {"dnsmasq": settings}})
-    assert config[Sockets].sockets == dict.fromkeys(("tcp/53", "udp/53", "udp/67"), ["services.dnsmasq.settings"])
+    assert config[Sockets].sockets == {key: ["services.dnsmasq.settings"] for key in ("tcp/53", "udp/53", "udp/67")}
     assert config[Firewall].allowed_udp_ports == [53, 67]
     with pytest.raises(MicrosError) as caught:
         configured({"services": {"dnsmasq": settings}}, tunnel(listenPort=53))
