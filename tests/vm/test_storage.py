@@ -181,7 +181,8 @@ def tool(toolbox: Toolbox, package: str, *argv: str) -> None:
     """Run a program of the archive's, with its own loader and libraries."""
     root = toolbox.root([package])
     (loader,) = root.glob("usr/lib/*/ld-linux*.so*")
-    line = [str(loader), "--library-path", str(loader.parent), str(root / "usr/sbin" / argv[0]), *argv[1:]]
+    (program,) = root.glob(f"usr/*bin/{argv[0]}")
+    line = [str(loader), "--library-path", str(loader.parent), str(program), *argv[1:]]
     subprocess.run(line, check=True, capture_output=True, env={"MKE2FS_CONFIG": str(root / "etc/mke2fs.conf")})
 
 
@@ -235,6 +236,25 @@ def test_the_image_is_a_file_on_a_labelled_medium_and_changes_go_to_memory(
     if not words:
         assert "images" in done.out
         assert "/dev/vdb /iso ext4 ro" in done.out
+
+
+@pytest.mark.slow
+def test_the_profile_of_an_iso_finds_its_image_on_it(micros: Command, toolbox: Toolbox) -> None:
+    text = 'profiles.iso_image = { enable = true, label = "TRIAL_1" }\n[[virtualisation.disks]]\nfile = "medium.img"\n'
+    micros.write("box.toml", text)
+    micros.write("medium.img", "")
+    assert micros("build", "box.toml", "--set", "virtualisation.agent=true").status == 0
+    folder = micros.directory / "medium"
+    folder.mkdir()
+    os.rename(micros.directory / "result/root.squashfs", folder / "root.squashfs")
+    image = micros.directory / "medium.img"
+    tool(toolbox, "genisoimage", "genisoimage", "-quiet", "-R", "-V", "TRIAL_1", "-o", str(image), str(folder))
+    done = boot(micros, "cat /proc/mounts; echo changed >/usr/bin/new && cat /usr/bin/new; uname -r")
+    assert done.status == 0, done.out + done.err
+    assert "/dev/vdb /iso iso9660 ro" in done.out
+    assert "root / overlay rw" in done.out
+    assert "changed" in done.out
+    assert "cloud" not in done.out, "a kernel for all hardware"
 
 
 @pytest.mark.slow

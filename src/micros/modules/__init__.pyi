@@ -62,6 +62,7 @@ from micros.modules.nixpkgs import Nixpkgs as Nixpkgs
 from micros.modules.profiles.container import ContainerProfile as ContainerProfile
 from micros.modules.profiles.hardened import Hardened as Hardened
 from micros.modules.profiles.headless import Headless as Headless
+from micros.modules.profiles.iso_image import IsoImage as IsoImage
 from micros.modules.profiles.qemu_guest import QemuGuest as QemuGuest
 from micros.modules.profiles.rescue import Rescue as Rescue
 from micros.modules.security.hardening import Hardening as Hardening
