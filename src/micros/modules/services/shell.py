@@ -171,8 +171,8 @@ ended() { # STATUS [SIGNAL]
     -1 | 256) code=$((128 + $2)) ;;
     *) code=$1 ;;
     esac
-    [ -n "$LEAVE_CHILDREN" ] || kill_rest
     save ending
+    [ -n "$LEAVE_CHILDREN" ] || kill_rest
 }
 
 # What becomes of it: fails where it stays down.
@@ -221,8 +221,8 @@ open() { # NAME
     [ -d "$here" ] || mkdir -p "$here"
 }
 
-status() {
-    load
+# What was last looked at.
+show() {
     [ "$state" != ready ] || alive || state=dead
     echo "$NAME: $state, starts $starts, last exit $code"
     case $state in
@@ -236,7 +236,12 @@ start() { # NAME
     for other in $NEEDS; do
         (start "$other") || :
     done
-    load
+    # What becomes of an end is being decided: a word now would be overwritten.
+    tries=0
+    while load && [ "$state" = ending ] && [ $tries -lt $((STOP_SECONDS * 10)) ]; do
+        pause 0.1
+        tries=$((tries + 1))
+    done
     case $state in
     ready | starting | waiting) ! alive || return 0 ;;
     esac
@@ -286,11 +291,11 @@ list | stop-all) [ $# = 1 ] || usage ;;
 *) [ $# = 2 ] || usage ;;
 esac
 case $1 in
-status) open "$2"; status ;;
-start) start "$2"; settled; status ;;
+status) open "$2"; load; show ;;
+start) start "$2"; settled; show ;;
 stop) open "$2"; stop "$STOP_SECONDS"; load; echo "$NAME: $state" ;;
-restart) open "$2"; stop "$STOP_SECONDS"; start "$2"; settled; status ;;
-list) while read -r name; do open "$name"; status; done </etc/micros/services.order; : ;;
+restart) open "$2"; stop "$STOP_SECONDS"; start "$2"; settled; show ;;
+list) while read -r name; do open "$name"; load; show; done </etc/micros/services.order; : ;;
 stop-all) stop_all ;;
 *) usage ;;
 esac
