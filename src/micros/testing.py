@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from micros import launch
+from micros.debian.lock import lock_beside
 from micros.debian.universe import Settings
 from micros.run.driver import TIMEOUT_SECONDS, Driver
 from micros.run.segment import Segment
@@ -140,7 +141,7 @@ class Lab:
         one = one.extend(AGENT, *([ON_SEGMENT] if on_segment else []))
         name = self._distinct(name or one.config[Networking].host_name)
         if lock is None and one.file is not None:
-            lock = one.file.parent / "micros.lock"
+            lock = lock_beside(one.file)
         with self.steps.step(f"{name}: build"):
             plan = Builder(one.plan(), self._scheduler, lock, self._settings)
             artefacts = plan.build()

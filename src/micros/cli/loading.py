@@ -25,6 +25,7 @@ def loaded(arguments: argparse.Namespace, extra: Sequence[Any] = ()) -> tuple[Mi
 def builder(current: Session, arguments: argparse.Namespace, extra: Sequence[Any] = (), *, target: str = "dist") -> Builder:
     """The builder of one artefact of the system; its lock lies beside the user's file."""
     # Imported late: verbs that only evaluate do without the archive, the store and the compressors.
+    from micros.debian.lock import lock_beside
     from micros.plan.builder import Builder as Plan
 
     with current.phase("evaluate"):
@@ -32,7 +33,7 @@ def builder(current: Session, arguments: argparse.Namespace, extra: Sequence[Any
         plan = described.plan(target)
         for warning in described.evaluation.warnings:
             current.say(f"warning: {warning}")
-    return Plan(plan, current.scheduler, path.parent / "micros.lock", current.settings)
+    return Plan(plan, current.scheduler, lock_beside(path), current.settings)
 
 
 def evaluation_of(arguments: argparse.Namespace) -> Evaluation:

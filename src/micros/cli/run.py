@@ -7,18 +7,17 @@ import sys
 from typing import TYPE_CHECKING
 
 from micros import launch
-from micros.base.errors import Kind, MicrosError
 from micros.cli.build import built, summary
 from micros.cli.loading import builder
 from micros.cli.session import not_negative, session
 from micros.run import terminal
-from micros.run.vm import Vm
+from micros.run.vm import Vm, booted
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
     from pathlib import Path
 
+    from micros.base.errors import MicrosError
     from micros.cli.session import Session
     from micros.run.qemu import Emulator, Guest
 
@@ -50,22 +49,15 @@ def run(arguments: argparse.Namespace) -> int:
             guest = launch.guest_of(plan, artefacts, directory)
             emulator = _emulator(current, guest, directory)
             ready = plan.plan.ready_text.encode()
+
+            def again(problem: MicrosError) -> None:
+                current.say(f"{problem}\nbooting once more")
+
             if arguments.command is not None:
-                return _repeated(current, lambda: _command(guest, emulator, arguments))
+                return booted(lambda: _command(guest, emulator, arguments), again)
             if terminal.is_terminal():
                 return _interactive(current, guest, emulator, ready)
-            return _repeated(current, lambda: _to_prompt(current, guest, emulator, ready, arguments.timeout))
-
-
-def _repeated(current: Session, boot: Callable[[], int]) -> int:
-    """Boot, and once more where the kernel died before user space: under emulation that happens by itself, rarely."""
-    try:
-        return boot()
-    except MicrosError as problem:
-        if problem.kind != Kind.EARLY_PANIC:
-            raise
-        current.say(f"{problem}\nbooting once more")
-    return boot()
+            return booted(lambda: _to_prompt(current, guest, emulator, ready, arguments.timeout), again)
 
 
 def _emulator(current: Session, guest: Guest, directory: Path) -> Emulator:

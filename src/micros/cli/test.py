@@ -14,6 +14,7 @@ from micros.base.errors import Kind, MicrosError, Note, Problem, error
 from micros.base.where import Where
 from micros.cli import problem_records
 from micros.cli.session import not_negative, session
+from micros.debian.lock import lock_beside
 from micros.lang import setting
 from micros.lang.places import users_frames
 from micros.run import terminal
@@ -149,7 +150,7 @@ class Runner:
 
     def _guest(self, lab: Lab, name: str) -> Driver:
         if name not in self._drivers:
-            lock = Path(self._arguments.file).parent / "micros.lock"
+            lock = lock_beside(Path(self._arguments.file))
             on_segment = name in self._on_segment
             self._drivers[name] = lab.driver(self._systems[name], name=name, on_segment=on_segment, lock=lock)
             self._current.progress.pause()

@@ -33,6 +33,11 @@ class Pins:
     packages: dict[str, Offer] = field(default_factory=dict)
 
 
+def lock_beside(file: Path) -> Path:
+    """Where the lock of a system lies that this file describes."""
+    return file.parent / "micros.lock"
+
+
 def read_lock(path: Path) -> dict[str, Pins]:
     """The pins by architecture. Raises an error of kind `bad-lock` with the line, where it can tell."""
     try:

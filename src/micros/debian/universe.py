@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from micros.base.digest import Digest
 from micros.base.errors import Kind, MicrosError, error
 from micros.debian import slim
+from micros.debian.dependencies import dependencies, is_closed, reachable
 from micros.debian.elsewhere import look
-from micros.debian.index import Index, Offer, Term, parse_relations
+from micros.debian.index import Index, Offer, Term
 from micros.debian.lock import Pins
 from micros.debian.release import KEYS, Release, verify
 from micros.debian.resolver import resolve
@@ -104,10 +105,10 @@ class Universe:
     def closure(self, names: Iterable[str], *, install: Literal["slim", "full"] = "slim") -> Closure:
         """The packages that these bring, unpacked. New ones enter the lock; old pins stay."""
         wanted = sorted(set(names))
-        if set(wanted) <= set(self.lock.requests) and (install == "slim" or _is_closed(self.lock.packages, wanted)):
+        if set(wanted) <= set(self.lock.requests) and (install == "slim" or is_closed(self.lock.packages, wanted)):
             offers = dict(self.lock.packages)
             starts = [one.name for one in offers.values() if one.essential or any(one.meets(Term(name)) for name in wanted)]
-            self._fetch(offers[name] for name in _reachable(offers, starts))
+            self._fetch(offers[name] for name in reachable(offers, starts))
             found = self._installed(offers, wanted, install)
         else:
             self._check_known(wanted)
@@ -161,7 +162,7 @@ class Universe:
 
     def _full(self, offers: dict[str, Offer], wanted: list[str]) -> Closure:
         """The package manager's own closure of the requests."""
-        names = sorted(_reachable(offers, wanted))
+        names = sorted(reachable(offers, wanted))
         chosen = [offers[name] for name in names]
         self._fetch(chosen)
         steps = [self._step("whole", offer) for offer in chosen]
@@ -356,7 +357,7 @@ class _Walk:
     def _next(self, name: str) -> list[str]:
         """The packages that one package brings."""
         offer, _, facts = self._loaded[name]
-        direct = _dependencies(self._offers, offer)
+        direct = dependencies(self._offers, offer)
         found = [other for other in direct if any(fnmatch.fnmatchcase(other, glob) for glob in slim.brought(name))]
         if not facts["files"]:
             found += [other for other in direct if not slim.is_skipped(other)]
@@ -372,46 +373,11 @@ class _Walk:
     def _provider(self, need: str, name: str, direct: list[str]) -> str | None:
         """The package, among the dependencies and the essential ones, that gives a library or program; the likeliest by
         name is asked first."""
-        reachable = _reachable(self._offers, [name, *(offer.name for offer in self._offers.values() if offer.essential)])
-        likely = sorted((other for other in reachable if slim.likelihood(need, other)),
+        near = reachable(self._offers, [name, *(offer.name for offer in self._offers.values() if offer.essential)])
+        likely = sorted((other for other in near if slim.likelihood(need, other)),
                         key=lambda other: -slim.likelihood(need, other))  # fmt: skip
-        for other in dict.fromkeys([*(o for o in self._loaded if o in reachable), *likely, *direct]):
+        for other in dict.fromkeys([*(o for o in self._loaded if o in near), *likely, *direct]):
             self._load([other])
             if need in self._loaded[other][2]["gives"]:
                 return other
         return None
-
-
-def _is_closed(offers: dict[str, Offer], wanted: Sequence[str]) -> bool:
-    """Whether a lock has all that the package manager would install: one made for slim images has what files need only."""
-    starts = [name for name in wanted if name in offers]
-    closure = [offers[name] for name in _reachable(offers, starts)]
-    return len(starts) == len(wanted) and all(
-        any(one.meets(term) for term in terms for one in closure) for offer in closure for terms in offer.needs
-    )
-
-
-def _dependencies(offers: dict[str, Offer], offer: Offer) -> list[str]:
-    """Names of the packages that meet an offer's dependencies, in order."""
-    found: dict[str, None] = {}
-    for terms in parse_relations(offer.depends):
-        for term in terms:
-            match = offers.get(term.name)
-            if match is None or not match.meets(term):
-                match = next((other for _, other in sorted(offers.items()) if other.provides and other.meets(term)), None)
-            if match is not None:
-                found[match.name] = None
-                break
-    return list(found)
-
-
-def _reachable(offers: dict[str, Offer], names: list[str]) -> list[str]:
-    """Everything that names depend on, themselves first, breadth-first."""
-    found: dict[str, None] = dict.fromkeys(name for name in names if name in offers)
-    pending = list(found)
-    while pending:
-        for other in _dependencies(offers, offers[pending.pop(0)]):
-            if other not in found:
-                found[other] = None
-                pending.append(other)
-    return list(found)

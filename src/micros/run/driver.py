@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from micros.base.errors import Kind, MicrosError, Note, error
 from micros.base.where import Where
-from micros.run.vm import Vm, last_lines
+from micros.run.vm import Vm, booted, last_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,14 +124,7 @@ class Driver:
         itself under emulation, rarely, is tried once more."""
         if self._is_up and self.is_running:
             return
-        self.power_on()
-        try:
-            self._come_up()
-        except MicrosError as problem:
-            if problem.kind != Kind.EARLY_PANIC:
-                raise
-            self.power_on()
-            self._come_up()
+        booted(self._come_up)
 
     def power_on(self) -> None:
         """Start the guest, unless it runs, and do not wait: `start` does. So several boot at the same time."""
@@ -140,6 +133,7 @@ class Driver:
             self._vm = self._boot().__enter__()
 
     def _come_up(self) -> None:
+        self.power_on()
         try:
             self.vm.wait_for_agent(timeout=self._timeout)
         except BaseException:

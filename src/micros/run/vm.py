@@ -12,7 +12,7 @@ import shlex
 import socket
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from micros.base.errors import Kind, MicrosError, error
 from micros.run import agent, terminal
@@ -40,6 +40,21 @@ export TERM={term}
 sh -l
 """
 """The agent starts it as the leader of a session, whose terminal becomes the one that is opened first."""
+
+
+T = TypeVar("T")
+
+
+def booted(boot: Callable[[], T], say: Callable[[MicrosError], object] = lambda _: None) -> T:
+    """What booting gives; once more, after it was said, where the kernel died before user space: under emulation that happens
+    by itself, rarely."""
+    try:
+        return boot()
+    except MicrosError as problem:
+        if problem.kind != Kind.EARLY_PANIC:
+            raise
+        say(problem)
+    return boot()
 
 
 class Vm:
