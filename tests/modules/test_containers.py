@@ -10,12 +10,12 @@ import pytest
 
 from micros import micros_system
 from micros.base.digest import digest_of
-from micros.base.errors import Kind, MicrosError, Problem
+from micros.base.errors import Kind
 from micros.debian.index import Offer
 from micros.plan.artefacts.oci import stacked
 from micros.plan.described import SystemPlan
-from micros.system import MicrosSystem
 from tests.conftest import Command
+from tests.modules.problems import problems
 
 CONTAINER = {"profiles": {"container": {"enable": True}}}
 
@@ -27,14 +27,6 @@ def plan(*modules: Any, target: str = "dist") -> SystemPlan:
 def told(target: str, **options: Any) -> Any:
     """What the image's plan function is told."""
     return plan({"images": {target.partition("_")[0]: options}}, target=target).artefact.parameters
-
-
-def problems(tmp_path: Path, text: str) -> list[Problem]:
-    file = tmp_path / "box.toml"
-    file.write_text(text)
-    with pytest.raises(MicrosError) as caught:
-        MicrosSystem([file]).plan()
-    return list(caught.value.problems)
 
 
 def test_every_option_is_in_the_image() -> None:

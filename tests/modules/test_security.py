@@ -9,24 +9,17 @@ import pytest
 
 from micros import micros_system
 from micros.base.capabilities import file_capabilities
-from micros.base.errors import Kind, MicrosError, Problem
+from micros.base.errors import Kind
 from micros.modules.nixos import INSTEAD
 from micros.plan.described import SystemPlan
 from micros.system import MicrosSystem
+from tests.modules.problems import problems
 
 PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
 
 
 def plan(*modules: Any) -> SystemPlan:
     return micros_system(modules=list(modules)).plan()
-
-
-def problems(tmp_path: Path, text: str) -> list[Problem]:
-    file = tmp_path / "box.toml"
-    file.write_text(text)
-    with pytest.raises(MicrosError) as caught:
-        MicrosSystem([file]).plan()
-    return list(caught.value.problems)
 
 
 def test_wrappers_are_copies_with_their_own_rights() -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from micros import micros_system
-from micros.base.errors import Kind, MicrosError, Problem
+from micros.base.errors import Kind
 from micros.modules.users.accounts import assigned_id
-from micros.system import MicrosSystem
+from tests.modules.problems import problems
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43 + " ann@example"
 
@@ -18,15 +16,6 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43 + " ann@example"
 def files(*modules: Any) -> dict[str, Any]:
     """The declared files of a system."""
     return micros_system(modules=list(modules)).plan().files
-
-
-def problems(tmp_path: Path, text: str) -> list[Problem]:
-    """What is wrong with a description."""
-    file = tmp_path / "box.toml"
-    file.write_text(text)
-    with pytest.raises(MicrosError) as caught:
-        MicrosSystem([file]).plan()
-    return list(caught.value.problems)
 
 
 def lines(tmp_path: Path, text: str) -> dict[str, list[int]]:

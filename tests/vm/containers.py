@@ -88,7 +88,7 @@ def engine(toolbox: Toolbox, packages: Sequence[str], work: Path, script: str) -
     """What a shell script writes that runs the archive's container engines, as root of this machine.
 
     They start themselves again by name, so they get a root of their own, with this machine's /dev, /proc and /sys; `work` is
-    /work there.
+    /box there.
     """
     root = toolbox.root([*packages, "busybox"])
     command = [*toolbox.sandbox(root).bubblewrap, "--die-with-parent", "--cap-add", "ALL", "--unshare-pid", "--unshare-net"]
@@ -98,7 +98,7 @@ def engine(toolbox: Toolbox, packages: Sequence[str], work: Path, script: str) -
     command += ["--dev-bind", "/dev", "/dev", "--proc", "/proc", "--bind", "/sys", "/sys"]
     for name in ("/tmp", "/run", "/var", "/root", "/etc"):
         command += ["--tmpfs", name]
-    command += ["--bind", str(work), "/work", "--chdir", "/work", "--setenv", "PATH", "/usr/sbin:/usr/bin"]
+    command += ["--bind", str(work), "/box", "--chdir", "/box", "--setenv", "PATH", "/usr/sbin:/usr/bin"]
     done = subprocess.run(
         [*command, "--", "busybox", "sh", "-ec", SEEN + script],
         stdin=subprocess.DEVNULL,

@@ -270,7 +270,7 @@ def test_an_image_for_lxc_and_incus(box: Command) -> None:
 
 
 RUNC = """\
-runc --root /run/r run -b /work box </dev/null >/tmp/log 2>&1 &
+runc --root /run/r run -b /box box </dev/null >/tmp/log 2>&1 &
 seen /tmp/log
 runc --root /run/r kill box TERM
 wait $!
@@ -285,20 +285,20 @@ podman() {
     /usr/bin/podman --storage-driver vfs --root /var/lib/c --runroot /run/c --cgroup-manager cgroupfs \\
         --events-backend none --runtime runc "$@"
 }
-podman run --name box --network=none --ulimit nofile=1024:1024 --ulimit nproc=4096:4096 oci:/work/oci_image/oci >/tmp/log 2>&1 &
+podman run --name box --network=none --ulimit nofile=1024:1024 --ulimit nproc=4096:4096 oci:/box/oci_image/oci >/tmp/log 2>&1 &
 seen /tmp/log
 podman stop box
 wait $!
-podman load -i /work/docker_image/docker.tar
-podman load -i /work/oci_archive/oci.tar
+podman load -i /box/docker_image/docker.tar
+podman load -i /box/oci_archive/oci.tar
 cat /tmp/log
 """
 
 LXC = """\
 mkdir -p /var/lib/lxc/box/rootfs /etc/lxc /run/lxc /var/mount
 cd /var/lib/lxc/box
-tar -xJf /work/lxc_image/rootfs.tar.xz -C rootfs
-tar -xJf /work/lxc_image/metadata.tar.xz
+tar -xJf /box/lxc_image/rootfs.tar.xz -C rootfs
+tar -xJf /box/lxc_image/metadata.tar.xz
 # As its template puts a container's configuration together; these lines are what it takes from elsewhere.
 sed -i 's#LXC_TEMPLATE_CONFIG#/etc/lxc#' config
 cat >>config <<END

@@ -158,7 +158,6 @@ class Driver:
         """Have the guest reboot, and wait until it takes commands again. Its memory is new, its writable disks are not."""
         self.vm.power_off(timeout=timeout, command="reboot")
         self._ended()
-        self.power_on()
         self._come_up()
 
     def crash(self) -> None:

@@ -150,7 +150,7 @@ def _run(service: Service, identity: Identity | None) -> str:
     launch = _privileges(service, identity)
     return "".join(
         [
-            f"#!/bin/sh\n. /etc/micros/service.sh\nuse {shlex.quote(service.name)}\nbegin\n",
+            _begin(service.name),
             _output(service),
             _directories(service, identity),
             _snippet(service.setup_script),
@@ -164,8 +164,18 @@ def _run(service: Service, identity: Identity | None) -> str:
     )
 
 
+def _begin(name: str) -> str:
+    """How every `run` begins."""
+    return f"#!/bin/sh\n. /etc/micros/service.sh\nuse {shlex.quote(name)}\nbegin\n"
+
+
+def _ended(name: str) -> str:
+    """How every `finish` begins."""
+    return f'. /etc/micros/service.sh\nuse {shlex.quote(name)}\nended "$@"\n'
+
+
 def _finish(service: Service) -> str:
-    text = f'. /etc/micros/service.sh\nuse {shlex.quote(service.name)}\nended "$@"\n'
+    text = _ended(service.name)
     if service.finish_script:
         text += f'(\nset -- "$code"\n{_lines(service.finish_script)})\n'
     return text
@@ -245,12 +255,11 @@ def _logger(service: Service, *, starts: bool) -> Unit:
     }
     there = shlex.quote(f"/run/micros/services/{service.name}")
     run = (
-        f"#!/bin/sh\n. /etc/micros/service.sh\nuse {shlex.quote(name)}\nbegin\n"
+        f"{_begin(name)}"
         f"exec 2>&1\nmkdir -p {there}\n[ -p {there}/log ] || mkfifo -m 0600 {there}/log || exit 1\n"
         f"save ready\nexec {program} <>{there}/log\n"
     )
-    finish = f'. /etc/micros/service.sh\nuse {shlex.quote(name)}\nended "$@"\n'
-    return Unit(name, (), starts, _files(name, {"unit": _facts(name, facts), "run": run, "finish": finish}))
+    return Unit(name, (), starts, _files(name, {"unit": _facts(name, facts), "run": run, "finish": _ended(name)}))
 
 
 def _lines(text: str) -> str:
