@@ -82,7 +82,6 @@ exit 1
 """
 
 ALL = """\
-#!/bin/sh
 # MicrOS: ask for an address on every Ethernet card that has no settings of its own; cards may come and go.
 trap 'kill $clients 2>/dev/null; exit 143' TERM INT HUP
 clients=

@@ -17,7 +17,9 @@ from micros.modules.networking.nftables import Nftables, Table
 
 TABLE = "micros-fw"
 
-HELPERS = {
+Helper = Literal["amanda", "ftp", "irc", "netbios_ns", "pptp", "sane", "sip", "snmp", "tftp"]
+
+HELPERS: dict[Helper, tuple[Literal["tcp", "udp"], int]] = {
     "amanda": ("udp", 10080),
     "ftp": ("tcp", 21),
     "irc": ("tcp", 6667),
@@ -89,7 +91,7 @@ class Firewall(Module, at="networking.firewall"):
     log_refused_packets: bool = option(default=False, doc="Log all packets that are refused.")
     log_refused_unicasts_only: bool = option(default=True, doc="Of refused packets log only those to this host alone.")
     log_reverse_path_drops: bool = option(default=False, doc="Log what the check of the reverse path drops.")
-    connection_tracking_modules: list[Literal[tuple(HELPERS)]] = option(  # type: ignore[valid-type]
+    connection_tracking_modules: list[Helper] = option(
         default=[], doc="Protocols of several connections whose further ones belong to the first.", example=["ftp"]
     )
     auto_load_conntrack_helpers: bool = option(

@@ -120,7 +120,7 @@ class Sshd(Module, at="services.sshd"):
         is_dropbear = _is_dropbear(self.package)
         keys = [host_key_script(key, for_dropbear=is_dropbear) for key in self.host_keys]
         return Service(
-            setup_script="set -e\numask 077\n" + "".join(keys) + "umask 022",
+            setup_script="umask 077\n" + "".join(keys) + "umask 022",
             start_script=f"exec {dropbear(self) if is_dropbear else f'{self.package}/usr/sbin/sshd -D -e'}",
             runtime_directories=["ssh", "sshd"],
             ready_script=listening(*self.ports),
