@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from micros.debian.tools import Toolbox
+from micros.launch import PACKAGES
 from micros.machine import host_machine
 from micros.run.qemu import Emulator, Guest
 from micros.run.vm import Vm
@@ -16,7 +17,6 @@ from tests.conftest import Command
 
 PATIENCE_SECONDS = 180.0
 """How long a boot may take on a busy machine."""
-PACKAGES = {"x86_64": "qemu-system-x86", "aarch64": "qemu-system-arm"}
 
 
 class Console:
@@ -63,7 +63,7 @@ class Machine:
         """Boot with more words on the kernel's command line, another initrd, more arguments of QEMU."""
         machine = self.guest.machine
         guest = replace(self.guest, initrd=initrd or self.guest.initrd, cmdline=f"{self.guest.cmdline} {words}")
-        root = self._toolbox.root([PACKAGES[machine.name]])
+        root = self._toolbox.root([PACKAGES[machine.qemu]])
         argv = self._toolbox.sandbox(root).command(
             root,
             [machine.qemu, *device],
