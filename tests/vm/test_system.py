@@ -150,6 +150,8 @@ def test_the_machine_and_ports_that_are_forwarded(guest: Driver, port: int) -> N
     guest.wait_until_succeeds("ip -4 addr show dev eth0 | grep 10.0.2.15")
     assert guest.execute("timeout 5 nc 10.0.2.101 80 </dev/null")[1].startswith("hello from the host\n")
     guest.succeed("(echo hello from the guest | nc -l -p 4000 -w 20 >/dev/null 2>&1 &)")
+    # QEMU accepts for the guest: a connection made before the guest listens would end without a word.
+    guest.wait_until_succeeds("netstat -ltn | grep ':4000 '")
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), 20)
     with socket.create_connection(("127.0.0.2", port), 20) as connection:
