@@ -46,13 +46,16 @@ def machine(
     lock: Path | None = None,
     store: Path | None = None,
     offline: bool = False,
+    accept_expired: bool = False,
 ) -> Iterator[Driver]:
     """Build and boot a system, an object or a file (`kiosk.py`, `kiosk.py:name`): its driver, until the `with` ends.
 
     `timeout` is how many seconds the boot may take; `lock` and `store` are paths other than the default ones; `offline`
-    uses no network. Steps and times are told on standard error. Raises what a build raises, and what a verb of the driver raises.
+    uses no network; `accept_expired` pins releases past their Valid-Until. Steps and times are told on standard
+    error. Raises what a build raises, and what a verb of the driver raises.
     """
-    with _lab(timeout, store, offline=offline) as lab, lab.driver(described, lock=lock) as guest:
+    settings = Settings(offline=offline, accept_expired=accept_expired)
+    with _lab(timeout, store, settings) as lab, lab.driver(described, lock=lock) as guest:
         yield guest
 
 
@@ -63,9 +66,10 @@ def machines(
     lock: Path | None = None,
     store: Path | None = None,
     offline: bool = False,
+    accept_expired: bool = False,
 ) -> Iterator[tuple[Driver, ...]]:
     """As `machine`, for several systems, which share an Ethernet segment: `eth1` of each. Their drivers, in order."""
-    with _lab(timeout, store, offline=offline) as lab, contextlib.ExitStack() as stack:
+    with _lab(timeout, store, Settings(offline=offline, accept_expired=accept_expired)) as lab, contextlib.ExitStack() as stack:
         drivers = [lab.driver(one, on_segment=True, lock=lock) for one in described]
         for driver in drivers:
             stack.callback(driver.crash)
@@ -76,11 +80,11 @@ def machines(
 
 
 @contextlib.contextmanager
-def _lab(timeout: float, root: Path | None, *, offline: bool) -> Iterator[Lab]:
+def _lab(timeout: float, root: Path | None, settings: Settings) -> Iterator[Lab]:
     store = Store(root.absolute() if root is not None else default_root())
     scheduler = Scheduler(store)
     try:
-        with using(store), Lab.of(scheduler, Settings(offline=offline), Steps(_tell), timeout=timeout) as lab:
+        with using(store), Lab.of(scheduler, settings, Steps(_tell), timeout=timeout) as lab:
             yield lab
     finally:
         scheduler.close()

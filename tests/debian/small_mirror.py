@@ -56,7 +56,8 @@ class SmallMirror:
         self.keyring = root / "keys.gpg"
         self.key = Tsk.generate("archive <archive@example.org>")
         self.keyring.write_bytes(bytes(self.key.extract_certificate()))
-        self._paragraphs: dict[str, dict[str, str]] = {"amd64": {}}
+        self._paragraphs: dict[tuple[str, str], dict[str, str]] = {("main", "amd64"): {}}
+        """By component and architecture."""
 
     @property
     def url(self) -> str:
@@ -83,6 +84,7 @@ class SmallMirror:
         version: str = "1",
         fields: str = "",
         architecture: str = "amd64",
+        component: str = "main",
         data: bytes | None = None,
     ) -> Path:
         """Put a package into the pool; `fields` are further lines of its paragraph. Returns its file.
@@ -95,7 +97,7 @@ class SmallMirror:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
         digest = hashlib.sha256(data).hexdigest()
-        known = self._paragraphs.setdefault(architecture, {})
+        known = self._paragraphs.setdefault((component, architecture), {})
         known[f"{name} {version}"] = f"{paragraph}Filename: pool/{path.name}\nSize: {len(data)}\nSHA256: {digest}\n"
         return path
 
@@ -119,15 +121,16 @@ class SmallMirror:
         date = formatdate(time.time() - age_seconds, usegmt=True)
         for suite in suites:
             text = f"Suite: stable\nCodename: {suite}\nDate: {date}\n{fields}"
-            text += f"Architectures: {' '.join(self._paragraphs)}\nSHA256:\n" + "".join(self._indices(suite))
+            architectures = dict.fromkeys(architecture for _, architecture in self._paragraphs)
+            text += f"Architectures: {' '.join(architectures)}\nSHA256:\n" + "".join(self._indices(suite))
             (self.root / "dists" / suite / "InRelease").write_bytes((seal or self.clear_signed)(text.encode()))
 
     def _indices(self, suite: str) -> Iterator[str]:
         """Write a suite's indices; their lines in its release file."""
-        for architecture, paragraphs in self._paragraphs.items():
+        for (component, architecture), paragraphs in self._paragraphs.items():
             index = lzma.compress("\n".join(paragraphs.values()).encode())
             digest = hashlib.sha256(index).hexdigest()
-            path = f"main/binary-{architecture}"
+            path = f"{component}/binary-{architecture}"
             directory = self.root / "dists" / suite / path
             (directory / "by-hash/SHA256").mkdir(parents=True)
             (directory / "by-hash/SHA256" / digest).write_bytes(index)

@@ -19,7 +19,7 @@ from micros.store.scheduler import Scheduler
 from micros.store.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     Open = Callable[..., Universe]
@@ -60,8 +60,18 @@ def stores(tmp_path: Path) -> Iterator[Callable[[str], Scheduler]]:
 
 @pytest.fixture
 def opened(mirror: SmallMirror, stores: Callable[[str], Scheduler]) -> Open:
-    def make(pins: Pins | None = None, *, offline: bool = False, store: str = "one", url: str = "") -> Universe:
-        settings = Settings(mirror=url or mirror.url, offline=offline, suites=("trixie",), keyring=mirror.keyring)
+    def make(
+        pins: Pins | None = None,
+        *,
+        offline: bool = False,
+        store: str = "one",
+        url: str = "",
+        suites: Sequence[str] = ("trixie",),
+        components: Sequence[str] = ("main",),
+    ) -> Universe:
+        settings = Settings(
+            mirror=url or mirror.url, offline=offline, keyring=mirror.keyring, suites=suites, components=components
+        )
         return Universe(stores(store), machine_named("amd64"), pins, settings)
 
     return make
@@ -129,6 +139,43 @@ def test_the_lock_holds_what_is_used_and_old_pins_stay(opened: Open) -> None:
     assert sorted(one.lock.packages) == ["app", "lua"]
     one.closure(["tool"])
     assert sorted(one.lock.packages) == ["app", "lua", "tool"]
+
+
+def test_a_lock_of_other_suites_is_not_taken_for_these(opened: Open) -> None:
+    first = opened()
+    first.closure(["app"])
+    other = opened(first.lock, suites=("stable",))
+    problem = failing(lambda: other.closure(["app"]))
+    assert problem.kind == Kind.BAD_LOCK
+    assert "the lock pins packages of trixie, and debian.suites says stable" in str(problem)
+    other.update()
+    assert other.lock.releases == {}
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["the store has the release", "the mirror has it"])
+def test_a_component_that_is_named_later_is_of_the_pinned_release(opened: Open, mirror: SmallMirror, *, kept: bool) -> None:
+    mirror.add("blob", {"usr/lib/firmware/blob": b"x"}, component="non-free-firmware")
+    mirror.publish()
+    first = opened()
+    first.closure(["app"])
+    assert failing(lambda: opened(first.lock).closure(["blob"])).kind == Kind.UNKNOWN_PACKAGE
+    later = opened(first.lock, store="one" if kept else "two", components=("main", "non-free-firmware"))
+    assert names(later.closure(["app", "blob"])) == ["app", "blob", "lua"]
+    assert later.lock.releases["trixie"]["sha256"] == first.lock.releases["trixie"]["sha256"]
+
+
+def test_a_component_that_is_named_after_the_release_is_gone(opened: Open, mirror: SmallMirror) -> None:
+    first = opened()
+    first.closure(["app"])
+    mirror.add("blob", {"usr/lib/firmware/blob": b"x"}, component="non-free-firmware")
+    mirror.publish(age_seconds=60)
+    later = opened(first.lock, store="two", components=("main", "non-free-firmware"))
+    problem = failing(lambda: later.closure(["blob"]))
+    assert problem.kind == Kind.VANISHED
+    assert "a component of trixie is new" in str(problem)
+    unknown = failing(lambda: opened(store="two", components=("main", "no-such")).closure(["app"]))
+    assert unknown.kind == Kind.BAD_INDEX
+    assert "components: main non-free-firmware" in str(unknown)
 
 
 def test_a_newer_version_comes_with_an_update_only(opened: Open, mirror: SmallMirror) -> None:

@@ -8,9 +8,9 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from micros.base.digest import Digest
+from micros.base.digest import Digest, digest_of
 from micros.base.errors import Kind, MicrosError, error
-from micros.debian import slim
+from micros.debian import SUITES, slim
 from micros.debian.dependencies import dependencies, is_closed, reachable
 from micros.debian.elsewhere import look
 from micros.debian.index import Index, Offer, Term
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from micros.machine import Machine
     from micros.store.fetch import Watcher
     from micros.store.scheduler import Scheduler
-
-SUITES = ("trixie", "trixie-updates", "trixie-security")
 
 
 class Unmet(NamedTuple):
@@ -105,6 +103,7 @@ class Universe:
     def closure(self, names: Iterable[str], *, install: Literal["slim", "full"] = "slim") -> Closure:
         """The packages that these bring, unpacked. New ones enter the lock; old pins stay."""
         wanted = sorted(set(names))
+        self._check_suites()
         if set(wanted) <= set(self.lock.requests) and (install == "slim" or is_closed(self.lock.packages, wanted)):
             offers = dict(self.lock.packages)
             starts = [one.name for one in offers.values() if one.essential or any(one.meets(Term(name)) for name in wanted)]
@@ -121,6 +120,14 @@ class Universe:
         requests = tuple(sorted({*self.lock.requests, *wanted}))
         self.lock = Pins(self._fresh or self.lock.releases, requests, packages)
         return found
+
+    def _check_suites(self) -> None:
+        """Raise an error if the lock was made of other suites than are wanted."""
+        pinned, wanted = sorted(self.lock.releases), sorted(self.settings.suites)
+        if pinned and pinned != wanted:
+            known, asked = ", ".join(pinned), ", ".join(wanted)
+            raise error(Kind.BAD_LOCK, f"the lock pins packages of {known}, and debian.suites says {asked}",
+                        hint="move the lock with `micros lock FILE --update`")  # fmt: skip
 
     def _check_known(self, names: list[str]) -> None:
         """Raise one error of every name that this architecture does not have, saying which architectures do."""
@@ -239,7 +246,7 @@ class Universe:
             parts: list[tuple[str, bytes]] = []
             records: dict[str, dict[str, Any]] = {}
             for suite in self.settings.suites:
-                record = self.lock.releases.get(suite) or self._pin(suite)
+                record = self._whole(suite, self.lock.releases[suite]) if suite in self.lock.releases else self._pin(suite)
                 records[suite] = record
                 for path, (digest, size) in sorted(record["indices"].items()):
                     self._fetch_index(suite, path, Digest(digest), size)
@@ -278,7 +285,8 @@ class Universe:
             failures[-1].kind,
             f"the mirror does not have the index that its signed release of {suite} names",
             notes=[*urls, f"expected  sha256 {digest}, {size} bytes", failures[-1].problems[0].message],
-            hint="the mirror may be in the middle of an update: try later, or another --mirror",
+            hint="the mirror may be in the middle of an update: try later, another --mirror, or other names of the same release "
+            'in debian.suites, as "stable" for a code name',
         )
 
     def _pin(self, suite: str) -> dict[str, Any]:
@@ -291,17 +299,42 @@ class Universe:
         self._check_order(release, url)
         self._store.add_bytes(data)
         self._sources[suite] = source.url
-        indices = {}
-        for component in self.settings.components:
-            path = f"{component}/binary-{self.machine.debian}/Packages.xz"
-            if path not in release.files:
-                raise error(Kind.BAD_INDEX, f"{url} has no index for {component} on {self.machine.debian}",
-                            notes=[f"architectures: {' '.join(release.architectures)}"])  # fmt: skip
-            indices[path] = list(release.files[path])
+        indices = self._indices(release, url)
         record: dict[str, Any] = {"date": release.date, "sha256": release.digest, "url": source.url, "indices": indices}
         if release.valid_until is not None and release.valid_until < time.time():
             record["accepted_expired"] = True
         return record
+
+    def _indices(self, release: Release, url: str) -> dict[str, list[Any]]:
+        """Digest and size of this architecture's index of each component, by path."""
+        indices = {}
+        for component in self.settings.components:
+            path = f"{component}/binary-{self.machine.debian}/Packages.xz"
+            if path not in release.files:
+                components = sorted({name.partition("/binary-")[0] for name in release.files if "/binary-" in name})
+                notes = [f"architectures: {' '.join(release.architectures)}", f"components: {' '.join(components)}"]
+                raise error(Kind.BAD_INDEX, f"{url} has no index for {component} on {self.machine.debian}", notes=notes)
+            indices[path] = list(release.files[path])
+        return indices
+
+    def _whole(self, suite: str, record: dict[str, Any]) -> dict[str, Any]:
+        """A pinned release with the components that are wanted since: its file is in the store, or still on the mirror."""
+        wanted = {f"{component}/binary-{self.machine.debian}/Packages.xz" for component in self.settings.components}
+        if wanted <= record["indices"].keys():
+            return record
+        digest = Digest(record["sha256"])
+        if self._store.use(digest):
+            data = self._store.read(digest)
+        else:
+            data = b"" if self.settings.offline else self._locate(suite)[1]
+            if digest_of(data) != digest:
+                message = f"a component of {suite} is new, and the release that the lock pins is gone from the mirror"
+                raise error(Kind.VANISHED, message,
+                            hint="move the lock with `micros lock FILE --update`")  # fmt: skip
+            self._store.add_bytes(data)
+        url = f"{record['url']}/dists/{suite}/InRelease"
+        release = verify(data, suite, url=url, keyring=self.settings.keyring, accept_expired=True)
+        return {**record, "indices": self._indices(release, url)}
 
     def _check_order(self, release: Release, url: str) -> None:
         pinned = self._previous.get(release.suite, {}).get("date", 0)

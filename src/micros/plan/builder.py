@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from micros.plan.described import SystemPlan
     from micros.store.scheduler import Scheduler
 
-FIRMWARE_COMPONENT = "non-free-firmware"
-"""Debian's part of the archive for firmware without source (policy 2.2.3)."""
-
 FileSteps = dict[str, "Digest | Step"]
 """The files of an artefact, by name in a result directory: blobs, or the steps that make them. A step that makes a tree
 makes a directory."""
@@ -102,9 +99,7 @@ class Builder:
             return self._closures[known]
         machine = machine or self.machine
         key = machine.debian + (f":{group}" if group else "")
-        settings = self._settings
-        if self.plan.firmware and not group:
-            settings = replace(settings, components=(*settings.components, FIRMWARE_COMPONENT))
+        settings = replace(self._settings, suites=self.plan.suites, components=self.plan.components)
         kept = () if group else self.plan.kept
         parts = {} if group else self.plan.parts
         universe = Universe(self._scheduler, machine, self._pins.get(key), settings, kept=kept, parts=parts)

@@ -11,6 +11,7 @@ from micros.modules.boot.container import Container
 from micros.modules.boot.init import Init
 from micros.modules.boot.initrd import Initrd
 from micros.modules.boot.kernel import Boot
+from micros.modules.debian import Debian
 from micros.modules.environment import Environment
 from micros.modules.hardware.firmware import Hardware
 from micros.modules.images.disk import DiskImage
@@ -43,6 +44,9 @@ class SystemPlan:
 
     name: str
     machine: str
+    suites: tuple[str, ...]
+    """Of the archive, where packages are from; and which components of them."""
+    components: tuple[str, ...]
     packages: tuple[str, ...]
     parts: dict[str, tuple[str, ...]]
     """Absolute paths of the only files that are wanted of some of these packages; what those need comes along."""
@@ -121,6 +125,8 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
     return SystemPlan(
         name=config[System].name,
         machine=machine_named(config[Platform].host).name,
+        suites=tuple(config[Debian].suites),
+        components=tuple(config[Debian].components),
         packages=tuple(sorted({*packages, *parts, *firmware})),
         parts=dict(sorted(parts.items())),
         install=config[Environment].install,
