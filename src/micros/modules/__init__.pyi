@@ -18,6 +18,7 @@ from micros.modules.boot.openrc import OpenRc as OpenRc
 from micros.modules.boot.runit import Runit as Runit
 from micros.modules.boot.runit import Stage as Stage
 from micros.modules.boot.s6 import S6 as S6
+from micros.modules.boot.secure_boot import SecureBoot as SecureBoot
 from micros.modules.boot.sysctl import Sysctl as Sysctl
 from micros.modules.environment import Environment as Environment
 from micros.modules.environment import EtcFile as EtcFile

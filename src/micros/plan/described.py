@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from micros.base.errors import Kind, error
+from micros.base.errors import Kind, Note, error
+from micros.lang import located
 from micros.machine import machine_named
 from micros.modules.boot.container import Container
 from micros.modules.boot.init import Init
 from micros.modules.boot.initrd import Initrd
 from micros.modules.boot.kernel import Boot
+from micros.modules.boot.secure_boot import KEYS, SecureBoot
 from micros.modules.environment import Environment
 from micros.modules.hardware.firmware import Hardware
 from micros.modules.images.disk import DiskImage
@@ -29,12 +32,21 @@ from micros.plan.rules import rules_of
 
 if TYPE_CHECKING:
     from micros.base.digest import Digest
-    from micros.base.errors import Note
     from micros.lang import Config, Evaluation, View
     from micros.plan.rules import Rules
 
 CMDLINE_LIMIT_BYTES = 2048
 """COMMAND_LINE_SIZE of x86, with the NUL at its end; arm has 1024 and more of our boards 2048."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """With what programs are signed."""
+
+    keys: str
+    """Directory of keys and certificates."""
+    notes: tuple[Note, ...]
+    """Where that was said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +92,8 @@ class SystemPlan:
     """What the data partition of a disk image begins with."""
     efi_stub: str
     """The package of what UEFI starts."""
+    signing: Signing | None
+    """With what that is signed, if it is."""
     root_compression: str
     root_level: int
     rules: Rules | None
@@ -145,6 +159,7 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
         initrd_level=initrd.level,
         data_files=data_files.entries,
         efi_stub=config[Uki].stub.name,
+        signing=_signing(config),
         root_compression=config[Root].compression,
         root_level=config[Root].level,
         rules=rules_of(config),
@@ -169,6 +184,16 @@ def _packages(config: Config) -> set[str]:
         *config[FsPackages].fs_packages,
     ]
     return {package.name for package in listed}
+
+
+def _signing(config: Config) -> Signing | None:
+    """Where the keys are, where something is to be signed with them."""
+    said = config[SecureBoot].keys
+    if said is None or not config[SecureBoot].enable:
+        return None
+    keys = located(said)
+    directory = os.path.expanduser(keys.value) if keys.value.startswith("~") else str(keys.file)
+    return Signing(directory, (Note(keys.where, KEYS),))
 
 
 def _artefact(config: Config, target: str) -> Artefact:

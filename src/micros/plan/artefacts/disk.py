@@ -6,6 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from micros.plan.artefacts import initrd, kernel, squashfs, uki
+from micros.plan.artefacts.signing import signed
 from micros.store.command import CLOCK
 from micros.store.step import Step
 
@@ -58,10 +59,11 @@ def _esp_of_loader(build: Builder) -> Step:
     parts: dict[str, Digest | Step] = {**kernel.image(build), **initrd.archive(build), "cmdline": uki.cmdline(build)}
     title = f"MicrOS ({build.plan.name})"
     entry = Step("micros.formats.loader:entry", {"cmdline": parts["cmdline"]}, {"title": title}, "loader entry")
+    loader = f"systemd-boot{build.machine.efi.lower()}.efi"
     inputs: dict[str, Digest | Step] = {
-        _boot_path(build): uki.loader_file(build, f"systemd-boot{build.machine.efi.lower()}.efi"),
+        _boot_path(build): signed(build, uki.loader_file(build, loader), loader),
         "loader/entries/micros.conf": entry,
-        "micros/kernel": parts["kernel"],
+        "micros/kernel": signed(build, parts["kernel"], "kernel"),
         "micros/initrd": parts["initrd"],
     }
     texts = {"texts": {"loader/loader.conf": "timeout 0\n"}}
