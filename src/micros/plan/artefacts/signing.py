@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from micros.base.digest import Digest
     from micros.plan.builder import Builder
     from micros.plan.described import Signing
+    from micros.store.store import Store
 
 KEY, CERTIFICATE = "db.key", "db.crt"
 """What programs are signed with, in a directory made by `micros keys`."""
@@ -32,16 +33,19 @@ def signed(build: Builder, program: Digest | Step, name: str) -> Digest | Step:
     signing = build.plan.signing
     if signing is None:
         return program
+    return signature(build.store, build.tools("libfaketime", "sbsigntool"), signing, program, name)
+
+
+def signature(store: Store, tools: Digest | Step, signing: Signing, program: Digest | Step, name: str) -> Step:
+    """The step that signs a program with these keys; `tools` has sbsigntool and libfaketime in it."""
     text, certificate = _checked(signing)
-    clock = f"/usr/lib/{host_machine().gnu}/faketime/libfaketime.so.1"
-    begins = str(int(certificate.begins.timestamp()))
-    inputs: dict[str, Digest | Step] = {
-        "root": build.tools("libfaketime", "sbsigntool"),
-        "certificate": build.store.add_bytes(text),
-        "program": program,
-    }
+    inputs: dict[str, Digest | Step] = {"root": tools, "certificate": store.add_bytes(text), "program": program}
     argv = ["sbsign", "--key", "/secrets/key", "--cert", "/in/certificate", "--output", "/out/signed", "/in/program"]
-    environment = {"LD_PRELOAD": clock, "FAKETIME": begins, "FAKETIME_FMT": "%s"}
+    environment = {
+        "LD_PRELOAD": f"/usr/lib/{host_machine().gnu}/faketime/libfaketime.so.1",
+        "FAKETIME": str(int(certificate.begins.timestamp())),
+        "FAKETIME_FMT": "%s",
+    }
     parameters = {"argv": argv, "output": "signed", "environment": environment}
     return Step("micros.store.command:run", inputs, parameters, f"{name}, signed", secrets={"key": _file(signing, KEY)})
 
