@@ -20,8 +20,10 @@ pytestmark = pytest.mark.skipif(host_machine().name != "x86_64", reason="OVMF is
 SYSTEM = """\
 [micros.services.report]
 start_script = '''
-device=$(sed -n 's/^\\(.*\\) \\/ squashfs.*/\\1/p' /proc/mounts)
-echo "root of $device, $(tr ' ' '\\n' </proc/cmdline | grep ^root=)"
+read -r device type <<END
+$(sed -n 's/^\\([^ ]*\\) \\/ \\([^ ]*\\) ro.*/\\1 \\2/p' /proc/mounts | grep -v rootfs)
+END
+echo "root of $device, $type, $(tr ' ' '\\n' </proc/cmdline | grep ^root=)"
 grep -q '3 /var/lib ext4 rw' /proc/mounts && [ "$(cat /var/lib/note)" = kept ] && touch /var/lib/written && echo "data is kept"
 exec sleep infinity
 '''
@@ -50,22 +52,23 @@ def booted(micros: Command, machine: Uefi, settings: list[str], **options: str) 
 
 
 def test_a_gpt_disk_with_one_program(micros: Command, machine: Uefi) -> None:
-    assert booted(micros, machine, []).startswith("root of /dev/vda2, root=PARTUUID=")
+    assert booted(micros, machine, []).startswith("root of /dev/vda2, squashfs, root=PARTUUID=")
 
 
-def test_an_mbr_disk_with_a_loader(micros: Command, machine: Uefi) -> None:
+def test_an_mbr_disk_with_a_loader_and_another_file_system(micros: Command, machine: Uefi) -> None:
     settings = [
         'storage.data.device="LABEL=data"',
         'images.disk.table="mbr"',
         'images.disk.contents="loader"',
         'images.disk.format="qcow2"',
+        'storage.root.fs_type="erofs"',
     ]
     line = booted(micros, machine, settings, kind="qcow2")
-    assert line.startswith("root of /dev/vda2, root=PARTUUID=")
+    assert line.startswith("root of /dev/vda2, erofs, root=PARTUUID=")
     assert line.strip().endswith("-02")
 
 
 def test_sectors_of_4096_bytes(micros: Command, machine: Uefi) -> None:
     device = "virtio-blk-pci,logical_block_size=4096,physical_block_size=4096"
     line = booted(micros, machine, ["images.disk.sector_size=4096"], device=device)
-    assert line.startswith("root of /dev/vda2, root=PARTUUID=")
+    assert line.startswith("root of /dev/vda2, squashfs, root=PARTUUID=")

@@ -17,6 +17,7 @@ from micros.modules.boot.secure_boot import KEYS, SecureBoot
 from micros.modules.environment import Environment
 from micros.modules.hardware.firmware import Hardware
 from micros.modules.images.disk import DiskImage
+from micros.modules.images.erofs import Erofs
 from micros.modules.images.oci import OciImage
 from micros.modules.images.uki import Uki
 from micros.modules.security.wrappers import Wrappers
@@ -94,8 +95,12 @@ class SystemPlan:
     """The package of what UEFI starts."""
     signing: Signing | None
     """With what that is signed, if it is."""
+    root_format: Literal["squashfs", "erofs"]
     root_compression: str
+    """Of the squashfs, as its level."""
     root_level: int
+    root_erofs: dict[str, Any]
+    """How an EROFS image is made."""
     rules: Rules | None
     """Rules of the packet filter that are checked before anything is built."""
     artefact: Artefact
@@ -162,6 +167,8 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
         signing=_signing(config),
         root_compression=config[Root].compression,
         root_level=config[Root].level,
+        root_format="erofs" if config[Root].fs_type == "erofs" else "squashfs",
+        root_erofs=config[Erofs].options(),
         rules=rules_of(config),
         artefact=_artefact(config, target),
         memory_mib=guest.memory_size,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from micros.plan.artefacts import initrd, kernel, squashfs, uki
+from micros.plan.artefacts import initrd, kernel, uki
+from micros.plan.artefacts import root as root_image
 from micros.plan.artefacts.signing import signed
 from micros.store.command import CLOCK
 from micros.store.step import Step
@@ -79,7 +80,7 @@ def _raw(build: Builder, layout: Any) -> Step:
     first, root, data = layout["esp"], layout["root"], layout["data"]
     inputs: dict[str, Digest | Step] = {
         first["label"]: esp(build),
-        root["label"]: squashfs.image(build)["root.squashfs"],
+        root["label"]: root_image.content(build),
     }
     types = [(first, ESP_TYPE), (root, (build.machine.root_type, LINUX_TYPE[1]))]
     if data is not None:
