@@ -36,9 +36,10 @@ def erofs_image(
     """The image of a tree; its UUID is made of `name`. `options`: `compression`, `level`, and `cluster_size` in KiB."""
     argv = ["mkfs.erofs", "--quiet", "--tar=f", "-T", "0", "-U", str(uuid.uuid5(NAMESPACE, f"{name}/erofs"))]
     compression = options["compression"]
+    # Not `fragments`, which is 3 % smaller: of an archive, mkfs.erofs 1.8.6 then writes some small files as other files' bytes.
     if compression != "none":
         level = options["level"] or USUAL_LEVEL[compression]
-        argv += ["-z", f"{compression},level={level}", "-C", str(options["cluster_size"] << 10), "-E", "fragments"]
+        argv += ["-z", f"{compression},level={level}", "-C", str(options["cluster_size"] << 10), "-E", "ztailpacking"]
     inputs: dict[str, Digest | Step] = {
         "root": tools,
         "files.tar": Step("micros.formats.tar_writer:write", {"tree": tree}, {}, "archive of the root"),
