@@ -107,6 +107,7 @@ from micros.modules.storage.data import Data as Data
 from micros.modules.storage.file_systems import FileSystem as FileSystem
 from micros.modules.storage.file_systems import FileSystems as FileSystems
 from micros.modules.storage.file_systems import SwapDevice as SwapDevice
+from micros.modules.storage.grow import GrowPartition as GrowPartition
 from micros.modules.storage.mounting import Mounting as Mounting
 from micros.modules.storage.root import Root as Root
 from micros.modules.storage.tools import FsPackages as FsPackages
