@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from micros.base.errors import Kind, Note, error
 from micros.lang import located
+from micros.lang.finding import places_of
 from micros.machine import machine_named
 from micros.modules.boot.container import Container
 from micros.modules.boot.init import Init
@@ -16,7 +17,7 @@ from micros.modules.boot.kernel import Boot
 from micros.modules.boot.secure_boot import KEYS, SecureBoot
 from micros.modules.environment import Environment
 from micros.modules.hardware.firmware import Hardware
-from micros.modules.images.disk import DiskImage
+from micros.modules.images.disk import SIZES, DiskImage
 from micros.modules.images.erofs import Erofs
 from micros.modules.images.oci import OciImage
 from micros.modules.images.uki import Uki
@@ -33,6 +34,7 @@ from micros.plan.rules import rules_of
 
 if TYPE_CHECKING:
     from micros.base.digest import Digest
+    from micros.base.where import Where
     from micros.lang import Config, Evaluation, View
     from micros.plan.rules import Rules
 
@@ -93,6 +95,8 @@ class SystemPlan:
     """What the data partition of a disk image begins with."""
     efi_stub: str
     """The package of what UEFI starts."""
+    sizes: tuple[Note, ...]
+    """Where sizes of a disk and its partitions are said."""
     signing: Signing | None
     """With what that is signed, if it is."""
     root_format: Literal["squashfs", "erofs"]
@@ -164,6 +168,7 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
         initrd_level=initrd.level,
         data_files=data_files.entries,
         efi_stub=config[Uki].stub.name,
+        sizes=tuple(Note(where, path) for path in SIZES for where in _said(config, path)),
         signing=_signing(config),
         root_compression=config[Root].compression,
         root_level=config[Root].level,
@@ -201,6 +206,13 @@ def _signing(config: Config) -> Signing | None:
     keys = located(said)
     directory = os.path.expanduser(keys.value) if keys.value.startswith("~") else str(keys.file)
     return Signing(directory, (Note(keys.where, KEYS),))
+
+
+def _said(config: Config, path: str) -> list[Where]:
+    """Where an option was set, if it was."""
+    if path.startswith("images.disk.data.") and config[DiskImage].data is None:
+        return []
+    return places_of(config, path)
 
 
 def _artefact(config: Config, target: str) -> Artefact:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from micros.base.errors import Kind, error
 from micros.plan.artefacts import initrd, kernel, uki
 from micros.plan.artefacts import root as root_image
 from micros.plan.artefacts.signing import signed
@@ -105,6 +106,11 @@ def ext4(build: Builder, label: str, size_mib: int) -> Step:
     """An ext4 file system with the files that are declared for it."""
     tools = build.tools("e2fsprogs", "libarchive13t64")  # mke2fs reads archives with the latter
     files = build.plan.data_files
+    held = sum(len(entry.get("text", "").encode()) for entry in files.values())
+    held += sum(build.store.path(digest).stat().st_size for digest in build.sources(files).values())
+    if held > size_mib * MIB:
+        hint = "make images.disk.data.size larger"
+        raise error(Kind.DOES_NOT_FIT, f"the partition {label} has {size_mib * MIB} bytes, its files {held}", hint=hint)
     tree = Step("micros.formats.compose:compose", build.sources(files), {"files": files}, f"files of {label}", "tree")
     return ext4_image(tools, tree, label, size_mib, f"{build.plan.name}/{label}/{size_mib}")
 
