@@ -1,4 +1,4 @@
-"""The example's root file system as EROFS images beside its squashfs: sizes, and what making them takes: `python -m bench.erofs`."""
+"""The example's root as EROFS images beside its squashfs: sizes, and what making them takes: `python -m bench.erofs`."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def main() -> None:
         tools, root = toolbox.tree(["qemu-utils"]), toolbox.root(["qemu-utils"])
         scheduler.run(tools)
         loader = next(root.glob("usr/lib/*/ld-linux*.so*"))
-        program = [loader, "--library-path", loader.parent, root / "usr/bin/qemu-img", "convert", "-f", "raw"]
+        program: list[str | Path] = [loader, "--library-path", loader.parent, root / "usr/bin/qemu-img", "convert", "-f", "raw"]
         digest = store.add_bytes(raw.read_bytes())
         for kind, (theirs, options) in QEMU_FORMATS.items():
             runs = []
