@@ -55,7 +55,7 @@ def guest_of(plan: Builder, artefacts: Artefacts, directory: Path) -> Guest:
         machine=plan.machine,
         kernel=store.path(artefacts.files["kernel"]),
         initrd=store.path(artefacts.files["initrd"]) if "initrd" in artefacts.files else None,
-        root=store.path(artefacts.files["root.squashfs"]),
+        root=store.path(next(digest for name, digest in artefacts.files.items() if name.startswith("root."))),
         cmdline=described.cmdline,
         memory_mib=described.memory_mib,
         cores=described.cores,

@@ -85,12 +85,14 @@ def test_each_partition_is_whole(micros: Command, program: Program, sfdisk: str,
     assert facts["Filesystem created"] == "Thu Jan  1 00:00:01 1970"
 
 
-def test_sizes_and_labels_that_are_given(micros: Command, sfdisk: str, tmp_path: Path) -> None:
-    settings = ["images.disk.size=200", "images.disk.esp_size=60", "images.disk.root_size=20", "images.disk.esp_label='BOOT'"]
+@pytest.mark.parametrize("sector", [512, 4096])
+def test_sizes_and_labels_that_are_given(micros: Command, sfdisk: str, tmp_path: Path, sector: int) -> None:
+    settings = [f"images.disk.sector_size={sector}"]
+    settings += ["images.disk.size=200", "images.disk.esp_size=60", "images.disk.root_size=20", "images.disk.esp_label='BOOT'"]
     blank = "[images.disk.data]\nsize = 48\nlabel = 'state'\nformat = 'blank'\n"
     image = built(micros, blank, *settings, "images.disk.root_label='system'")
     assert image.stat().st_size == 200 << 20
-    parts = partitions(sfdisk, image, tmp_path)
+    parts = partitions(sfdisk, image, tmp_path, sector)
     sizes = {label: path.stat().st_size >> 20 for label, path in parts.items()}
     assert sizes == {"BOOT": 60, "system": 20, "state": 48}
     assert not any(parts["state"].read_bytes())
@@ -134,14 +136,25 @@ def test_what_does_not_fit_says_bytes(micros: Command) -> None:
         ("images.disk.esp_size=2", [str(2 << 20), "BOOT"]),
         ("images.disk.root_size=1", [str(1 << 20), "root"]),
     ):
-        done = micros("build", "disk.toml", "disk_image", "--json", "--set", setting)
+        micros.write("disk.toml", f"{setting}\n{DATA}")
+        done = micros("build", "disk.toml", "disk_image", "--json")
         assert done.kinds == ["does-not-fit"]
+        assert {"file": "disk.toml", "line": 1} in done.errors[0]["places"]
         for word in words:
             assert word in json.dumps(done.errors)
+    micros.write("disk.toml", DATA)
+    (micros.directory / "large").write_bytes(bytes(50 << 20))
+    large = micros("build", "disk.toml", "disk_image", "--json", "--set", "images.disk.data.files.large.source='large'")
+    assert large.kinds == ["does-not-fit"]
+    assert f"{48 << 20} bytes, its files {(50 << 20) + 23}" in large.errors[0]["message"]
     files = micros("build", "disk.toml", "disk_image", "--json", "--set", "images.disk.data.format='blank'")
     assert files.kinds == ["assertion"]
     twice = micros("build", "disk.toml", "disk_image", "--json", "--set", "images.disk.root_label='state'")
     assert twice.kinds == ["assertion"]
+    assert [place["line"] for place in twice.errors[0]["places"] if place["file"] == "disk.toml"] == [3]
+    assert "data.label is state" in twice.errors[0]["message"]
+    esp = micros("build", "disk.toml", "disk_image", "--json", "--set", "images.disk.root_label='esp'")
+    assert esp.kinds == ["assertion"], "labels that differ in case alone"
 
 
 def test_uki_is_a_target_of_its_own(micros: Command) -> None:

@@ -21,26 +21,28 @@ BOOT_SECONDS = 200
 class Uefi:
     """A machine with UEFI; `directory` is its own, and holds its disks."""
 
+    board: tuple[str, ...] = ("-M", "q35,smm=off", "-cpu", "qemu64")
+
     def __init__(self, toolbox: Toolbox, directory: Path) -> None:
         firmware = toolbox.root(["ovmf"]) / "usr/share/OVMF"
-        self._code = firmware / "OVMF_CODE_4M.fd"
-        self._variables = directory / "variables.fd"
-        shutil.copy(firmware / "OVMF_VARS_4M.fd", self._variables)
+        self.code = firmware / "OVMF_CODE_4M.fd"
+        self.variables = directory / "variables.fd"
+        shutil.copy(firmware / "OVMF_VARS_4M.fd", self.variables)
         self._root = toolbox.root(["qemu-system-x86"])
         self._sandbox = toolbox.sandbox(self._root)
         self._directory = directory
 
     def boot(self, disk: Path, until: Sequence[bytes], *, kind: str = "raw", device: str = "virtio-blk-pci") -> bytes:
         """The console of a boot from a disk, up to where all of these texts have come, or time is over."""
-        argv = ["qemu-system-x86_64", "-M", "q35,smm=off", "-accel", "tcg", "-cpu", "qemu64", "-m", "512", "-nodefaults"]
-        argv += ["-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio"]
-        argv += ["-drive", f"if=pflash,format=raw,readonly=on,file={self._code}"]
-        argv += ["-drive", f"if=pflash,format=raw,file={self._variables}"]
+        argv = ["qemu-system-x86_64", *self.board, "-accel", "tcg", "-m", "512", "-nodefaults", "-no-user-config"]
+        argv += ["-display", "none", "-no-reboot", "-serial", "stdio"]
+        argv += ["-drive", f"if=pflash,format=raw,readonly=on,file={self.code}"]
+        argv += ["-drive", f"if=pflash,format=raw,file={self.variables}"]
         argv += ["-drive", f"if=none,id=disk,format={kind},snapshot=on,file={disk}", "-device", f"{device},drive=disk"]
         command = self._sandbox.command(
             self._root,
             argv,
-            readable=[self._code],
+            readable=[self.code, disk],
             writable=[self._directory],
             environment={"TMPDIR": str(self._directory)},  # of what `snapshot=on` writes
         )

@@ -72,6 +72,7 @@ class Kind(StrEnum):
     STEP_FAILED = "step-failed"
     DOES_NOT_FIT = "does-not-fit"
     BAD_RULES = "bad-rules"
+    BAD_KEY = "bad-key"
     UNKNOWN_MACHINE = "unknown-machine"
     UNKNOWN_MODULE = "unknown-module"
     # running

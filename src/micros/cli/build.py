@@ -130,7 +130,7 @@ def summary(current: Session, artefacts: Artefacts) -> None:
         name = path.partition("/")[0]
         sizes[name] = sizes.get(name, 0) + current.store.path(digest).stat().st_size
     parts = ", ".join(f"{name} {human_bytes(size)}" for name, size in sizes.items())
-    small = sum(sizes.get(name, 0) for name in ("initrd", "root.squashfs"))
+    small = sum(sizes.get(name, 0) for name in ("initrd", "root.squashfs", "root.erofs"))
     current.say(parts + (f"; without the kernel {human_bytes(small)}" if "kernel" in sizes and small else ""))
     if "manifest.json" in artefacts.files:
         manifest = json.loads(current.store.read(artefacts.files["manifest.json"]))

@@ -18,6 +18,7 @@ from micros.modules.boot.openrc import OpenRc as OpenRc
 from micros.modules.boot.runit import Runit as Runit
 from micros.modules.boot.runit import Stage as Stage
 from micros.modules.boot.s6 import S6 as S6
+from micros.modules.boot.secure_boot import SecureBoot as SecureBoot
 from micros.modules.boot.sysctl import Sysctl as Sysctl
 from micros.modules.debian import Debian as Debian
 from micros.modules.environment import Environment as Environment
@@ -28,6 +29,8 @@ from micros.modules.images.disk import DataPartition as DataPartition
 from micros.modules.images.disk import DiskImage as DiskImage
 from micros.modules.images.disk import DiskImageArtefact as DiskImageArtefact
 from micros.modules.images.dist import Dist as Dist
+from micros.modules.images.erofs import Erofs as Erofs
+from micros.modules.images.erofs import ErofsArtefact as ErofsArtefact
 from micros.modules.images.lxc import LxcImage as LxcImage
 from micros.modules.images.lxc import LxcImageArtefact as LxcImageArtefact
 from micros.modules.images.oci import OciImage as OciImage
@@ -105,6 +108,7 @@ from micros.modules.storage.data import Data as Data
 from micros.modules.storage.file_systems import FileSystem as FileSystem
 from micros.modules.storage.file_systems import FileSystems as FileSystems
 from micros.modules.storage.file_systems import SwapDevice as SwapDevice
+from micros.modules.storage.grow import GrowPartition as GrowPartition
 from micros.modules.storage.mounting import Mounting as Mounting
 from micros.modules.storage.root import Root as Root
 from micros.modules.storage.tools import FsPackages as FsPackages

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from micros.base.errors import Kind, error
+from micros.base.errors import Kind, MicrosError, error
 from micros.base.tree import File
 from micros.debian.lock import Pins, lock_text, read_lock
 from micros.debian.tools import SANDBOX_PACKAGE, tools_tree
@@ -174,9 +174,12 @@ class Builder:
             check(self, self.plan.rules)
         module, _, function = self.plan.artefact.plan.partition(":")
         steps_of: Callable[[Builder], FileSteps] = getattr(importlib.import_module(module), function)
-        files = steps_of(self)
-        steps = {name: value for name, value in files.items() if isinstance(value, Step)}
-        made = dict(zip(steps, self._scheduler.run_all(steps.values()), strict=True))
+        try:
+            files = steps_of(self)
+            steps = {name: value for name, value in files.items() if isinstance(value, Step)}
+            made = dict(zip(steps, self._scheduler.run_all(steps.values()), strict=True))
+        except MicrosError as problem:
+            raise self._located(problem) from None
         digests: dict[str, Digest] = {}
         for name, value in files.items():
             if isinstance(value, Step) and value.output == "tree":
@@ -188,6 +191,15 @@ class Builder:
         kept = [digest for closure in closures for digest in closure.trees.values()]
         kept += [offer.sha256 for closure in closures for offer in closure.packages]
         return Artefacts(digests, tuple(kept))
+
+    def _located(self, problem: MicrosError) -> MicrosError:
+        """The error with the places that set sizes, where something does not fit: steps know of none."""
+        return MicrosError(
+            *(
+                replace(one, notes=(*one.notes, *self.plan.sizes)) if one.kind == Kind.DOES_NOT_FIT else one
+                for one in problem.problems
+            )
+        )
 
     @cached_property
     def kernel(self) -> tuple[str, Digest]:

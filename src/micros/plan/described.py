@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from micros.base.errors import Kind, error
+from micros.base.errors import Kind, Note, error
+from micros.lang import located
+from micros.lang.finding import places_of
 from micros.machine import machine_named
 from micros.modules.boot.container import Container
 from micros.modules.boot.init import Init
 from micros.modules.boot.initrd import Initrd
 from micros.modules.boot.kernel import Boot
+from micros.modules.boot.secure_boot import KEYS, SecureBoot
 from micros.modules.debian import Debian
 from micros.modules.environment import Environment
 from micros.modules.hardware.firmware import Hardware
-from micros.modules.images.disk import DiskImage
+from micros.modules.images.disk import SIZES, DiskImage
+from micros.modules.images.erofs import Erofs
 from micros.modules.images.oci import OciImage
 from micros.modules.images.uki import Uki
 from micros.modules.security.wrappers import Wrappers
@@ -30,12 +35,22 @@ from micros.plan.rules import rules_of
 
 if TYPE_CHECKING:
     from micros.base.digest import Digest
-    from micros.base.errors import Note
+    from micros.base.where import Where
     from micros.lang import Config, Evaluation, View
     from micros.plan.rules import Rules
 
 CMDLINE_LIMIT_BYTES = 2048
 """COMMAND_LINE_SIZE of x86, with the NUL at its end; arm has 1024 and more of our boards 2048."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """With what programs are signed."""
+
+    keys: str
+    """Directory of keys and certificates."""
+    notes: tuple[Note, ...]
+    """Where that was said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +99,16 @@ class SystemPlan:
     """What the data partition of a disk image begins with."""
     efi_stub: str
     """The package of what UEFI starts."""
+    sizes: tuple[Note, ...]
+    """Where sizes of a disk and its partitions are said."""
+    signing: Signing | None
+    """With what that is signed, if it is."""
+    root_format: Literal["squashfs", "erofs"]
     root_compression: str
+    """Of the squashfs, as its level."""
     root_level: int
+    root_erofs: dict[str, Any]
+    """How an EROFS image is made."""
     rules: Rules | None
     """Rules of the packet filter that are checked before anything is built."""
     artefact: Artefact
@@ -151,8 +174,12 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
         initrd_level=initrd.level,
         data_files=data_files.entries,
         efi_stub=config[Uki].stub.name,
+        sizes=tuple(Note(where, path) for path in SIZES for where in _said(config, path)),
+        signing=_signing(config),
         root_compression=config[Root].compression,
         root_level=config[Root].level,
+        root_format="erofs" if config[Root].fs_type == "erofs" else "squashfs",
+        root_erofs=config[Erofs].options(),
         rules=rules_of(config),
         artefact=_artefact(config, target),
         memory_mib=guest.memory_size,
@@ -175,6 +202,23 @@ def _packages(config: Config) -> set[str]:
         *config[FsPackages].fs_packages,
     ]
     return {package.name for package in listed}
+
+
+def _signing(config: Config) -> Signing | None:
+    """Where the keys are, where something is to be signed with them."""
+    said = config[SecureBoot].keys
+    if said is None or not config[SecureBoot].enable:
+        return None
+    keys = located(said)
+    directory = os.path.expanduser(keys.value) if keys.value.startswith("~") else str(keys.file)
+    return Signing(directory, (Note(keys.where, KEYS),))
+
+
+def _said(config: Config, path: str) -> list[Where]:
+    """Where an option was set, if it was."""
+    if path.startswith("images.disk.data.") and config[DiskImage].data is None:
+        return []
+    return places_of(config, path)
 
 
 def _artefact(config: Config, target: str) -> Artefact:

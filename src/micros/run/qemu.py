@@ -33,7 +33,7 @@ class Guest:
     kernel: Path
     initrd: Path | None
     root: Path
-    """The squashfs, attached read-only as the first virtio disk."""
+    """The image of the root file system, attached read-only as the first virtio disk."""
     cmdline: str
     memory_mib: int = 256
     cores: int = 1

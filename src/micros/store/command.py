@@ -1,9 +1,10 @@
 """Steps that are commands of the archive's own programs, run in the sandbox: the same bytes wherever they run.
 
-/           the tree of the programs, read-only
-/etc/       a tree, where the step has one for it, read-only
-/in/<role>  inputs, read-only
-/out/       a directory of this run's own
+/                the tree of the programs, read-only
+/etc/            a tree, where the step has one for it, read-only
+/in/<role>       inputs, read-only
+/secrets/<role>  files of the user that the store does not hold, read-only
+/out/            a directory of this run's own
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ def run(job: StoreJob) -> Digest:
     out = job.scratch / "out"
     out.mkdir()
     inside = {f"/in/{role}": job.store.path(digest) for role, digest in job.inputs.items() if role not in ("root", "etc")}
+    inside |= {f"/secrets/{role}": path for role, path in job.secrets.items()}
     if "etc" in job.inputs:
         inside["/etc"] = job.scratch / "etc"
         write_tree(job.tree(job.inputs["etc"]), inside["/etc"], lambda digest, path: _copy(job, digest, path))

@@ -45,9 +45,10 @@ class Silent:
 class StoreJob:
     """One run of a step program, backed by a store. Implements `base.step.Job`."""
 
-    def __init__(self, store: Store, inputs: Mapping[str, Digest], parameters: Mapping[str, Any], workspace: Path) -> None:
+    def __init__(self, store: Store, inputs: Mapping[str, Digest], step: Step, workspace: Path) -> None:
         self.inputs = inputs
-        self.parameters = parameters
+        self.parameters: Mapping[str, Any] = step.parameters
+        self.secrets = step.secrets
         self.scratch = workspace
         self.cache = store.blocks
         self.store = store
@@ -161,7 +162,7 @@ class Scheduler:
         self._observer.started(step.label)
         began = time.monotonic()
         with self.store.workspace() as workspace:
-            job = StoreJob(self.store, inputs, step.parameters, workspace)
+            job = StoreJob(self.store, inputs, step, workspace)
             digest: Digest = program(job)
             job.commit()
             line = f"{step.output} {digest}\n".encode()

@@ -29,6 +29,9 @@ class Step:
     name: str = ""
     """For people: what it makes, such as `root.squashfs`."""
     output: Literal["blob", "tree"] = "blob"
+    secrets: Mapping[str, Path] = field(default_factory=dict)
+    """Files of the user, by role, that the program may read where they lie and that never go into the store. They are no part of
+    the key: the inputs must determine the result, as a certificate determines what its only key signs."""
 
     @property
     def label(self) -> str:

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from micros.lang import REQUIRED, Config, Module, Pattern, Range, Record, check, lazy, option
+from micros.lang import REQUIRED, Complaint, Config, Module, Pattern, Range, Record, check, lazy, option
 from micros.modules.system import Artefact, FileSpec
 
 Mib = Annotated[int, Range(1, 1 << 24)]
 Label = Annotated[str, Pattern("[A-Za-z0-9._-]{1,16}", "label: 1 to 16 letters, digits, dots, hyphens, underscores")]
 EspLabel = Annotated[str, Pattern("[A-Z0-9_-]{1,11}", "label: 1 to 11 capital letters, digits, hyphens, underscores")]
+
+
+SIZES = ("images.disk.size", "images.disk.esp_size", "images.disk.root_size", "images.disk.data.size")
+"""The options that say how large something is."""
 
 
 class DataPartition(Record):
@@ -47,11 +51,16 @@ class DiskImage(Module, at="images.disk"):
     format: Literal["raw", "qcow2", "vmdk", "vhd"] = option(default="raw", doc="How the image is kept in its file.")
 
     @check
-    def labels_differ(self, config: Config) -> str | None:
-        """Two partitions of one name cannot be told apart."""
-        labels = [self.esp_label, self.root_label, *([self.data.label] if self.data is not None else [])]
-        twice = sorted({label for label in labels if labels.count(label) > 1})
-        return f"images.disk: two partitions have the label {twice[0]}" if twice else None
+    def labels_differ(self, config: Config) -> Complaint | None:
+        """Two partitions of one name cannot be told apart, nor by letters that differ in case alone."""
+        labels = {"esp_label": self.esp_label, "root_label": self.root_label}
+        labels |= {"data.label": self.data.label} if self.data is not None else {}
+        folded = [label.lower() for label in labels.values()]
+        twice = {name: label for name, label in labels.items() if folded.count(label.lower()) > 1}
+        if not twice:
+            return None
+        text = "images.disk: two partitions have one label: " + ", ".join(f"{name} is {label}" for name, label in twice.items())
+        return Complaint(text, tuple(f"images.disk.{name}" for name in twice), "case does not count: Linux finds them without it")
 
     @check
     def blank_holds_nothing(self, config: Config) -> str | None:

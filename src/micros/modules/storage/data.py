@@ -41,6 +41,7 @@ class Data(Module, at="storage.data"):
     options: list[str] = option(default=["nosuid", "nodev"], doc="Mount options.")
     auto_format: bool = option(default=True, doc="Make the file system if the partition is blank: its first MiB zeros.")
     format_options: str = option(default="", doc="Words for the program that makes it.")
+    auto_resize: bool = option(default=False, doc="Let the file system fill the partition (boot.grow_partition).")
     directories: list[Annotated[str, Pattern(r"(/(?!\.\.?(/|$))[A-Za-z0-9.@%+,_-]+)+/?", "path below / of plain names")]] = (
         option(default=["/var/lib", "/home"], doc="Directories that lie on it.")
     )
@@ -65,6 +66,13 @@ class Data(Module, at="storage.data"):
         """Its type can be made, where it should be."""
         if self.enable and self.auto_format and self.fs_type not in FORMATTED:
             return f"storage.data.auto_format: {self.fs_type!r} cannot be made, only {', '.join(FORMATTED)}"
+        return None
+
+    @check
+    def can_grow(self, config: Config) -> str | None:
+        """Its type can grow, where it should."""
+        if self.enable and self.auto_resize and not fs_kind(self.fs_type).resized:
+            return f"storage.data.auto_resize: {self.fs_type!r} cannot grow"
         return None
 
     @check

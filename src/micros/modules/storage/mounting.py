@@ -51,6 +51,7 @@ def data_script(config: Config) -> str:
         "options": ",".join(data.options) or "defaults",
         "auto_format": "1" if data.auto_format else "",
         "format": data.format_options,
+        "resize": "1" if data.auto_resize else "",
         "directories": " ".join(data.directories),
     }
     head = HEAD.format(what="the data partition.", wait=config[Initrd].wait_seconds)

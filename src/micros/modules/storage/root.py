@@ -57,7 +57,11 @@ class Root(Module, at="storage.root"):
         doc="Path of the image in the file system that the device holds; empty where the device is the image.",
         example="root.squashfs",
     )
-    fs_type: str = option(default=lazy(lambda config: _image(config)[2]), default_text="squashfs", doc="File system of the root.")
+    fs_type: str = option(
+        default=lazy(lambda config: _image(config)[2]),
+        default_text="squashfs",
+        doc="File system of the root; with `erofs`, dist and disk_image hold an image of that (images.erofs).",
+    )
     options: list[str] = option(default=lazy(lambda config: _image(config)[3]), default_text='["ro"]', doc="Mount options.")
     writable: Literal["no", "tmpfs", "data"] = option(
         default=lazy(lambda config: "tmpfs" if _in_memory(config) else "no"),
@@ -66,5 +70,5 @@ class Root(Module, at="storage.root"):
     )
     size: Size = option(default="50%", doc="Memory that changes may take, where they go there.")
     kernel_modules: list[str] = option(default=["virtio_blk"], doc="Drivers of the disk.")
-    compression: Literal["zstd", "xz", "gzip"] = option(default="zstd", doc="Compression of the image.")
+    compression: Literal["zstd", "xz", "gzip"] = option(default="zstd", doc="Compression of a squashfs.")
     level: Annotated[int, Range(0, 22)] = option(default=0, doc="Strength of the compression; 0 is the strongest usual one.")

@@ -5,7 +5,10 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from micros.plan.artefacts import initrd, kernel, squashfs, uki
+from micros.base.errors import Kind, error
+from micros.plan.artefacts import initrd, kernel, uki
+from micros.plan.artefacts import root as root_image
+from micros.plan.artefacts.signing import signed
 from micros.store.command import CLOCK
 from micros.store.step import Step
 
@@ -58,10 +61,11 @@ def _esp_of_loader(build: Builder) -> Step:
     parts: dict[str, Digest | Step] = {**kernel.image(build), **initrd.archive(build), "cmdline": uki.cmdline(build)}
     title = f"MicrOS ({build.plan.name})"
     entry = Step("micros.formats.loader:entry", {"cmdline": parts["cmdline"]}, {"title": title}, "loader entry")
+    loader = f"systemd-boot{build.machine.efi.lower()}.efi"
     inputs: dict[str, Digest | Step] = {
-        _boot_path(build): uki.loader_file(build, f"systemd-boot{build.machine.efi.lower()}.efi"),
+        _boot_path(build): signed(build, uki.loader_file(build, loader), loader),
         "loader/entries/micros.conf": entry,
-        "micros/kernel": parts["kernel"],
+        "micros/kernel": signed(build, parts["kernel"], "kernel"),
         "micros/initrd": parts["initrd"],
     }
     texts = {"texts": {"loader/loader.conf": "timeout 0\n"}}
@@ -77,7 +81,7 @@ def _raw(build: Builder, layout: Any) -> Step:
     first, root, data = layout["esp"], layout["root"], layout["data"]
     inputs: dict[str, Digest | Step] = {
         first["label"]: esp(build),
-        root["label"]: squashfs.image(build)["root.squashfs"],
+        root["label"]: root_image.content(build),
     }
     types = [(first, ESP_TYPE), (root, (build.machine.root_type, LINUX_TYPE[1]))]
     if data is not None:
@@ -102,6 +106,11 @@ def ext4(build: Builder, label: str, size_mib: int) -> Step:
     """An ext4 file system with the files that are declared for it."""
     tools = build.tools("e2fsprogs", "libarchive13t64")  # mke2fs reads archives with the latter
     files = build.plan.data_files
+    held = sum(len(entry.get("text", "").encode()) for entry in files.values())
+    held += sum(build.store.path(digest).stat().st_size for digest in build.sources(files).values())
+    if held > size_mib * MIB:
+        hint = "make images.disk.data.size larger"
+        raise error(Kind.DOES_NOT_FIT, f"the partition {label} has {size_mib * MIB} bytes, its files {held}", hint=hint)
     tree = Step("micros.formats.compose:compose", build.sources(files), {"files": files}, f"files of {label}", "tree")
     return ext4_image(tools, tree, label, size_mib, f"{build.plan.name}/{label}/{size_mib}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from micros.plan.artefacts import initrd, kernel, squashfs
+from micros.plan.artefacts import initrd, kernel, root
 from micros.store.step import Step
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def files(build: Builder) -> FileSteps:
     """Kernel, initrd (where there is one), root file system, command line and manifest."""
     build.module_trees  # noqa: B018 - whether the kernel has what was asked for is said before anything is built
     first = initrd.archive(build) if build.plan.initrd_shell else {}
-    made = {**kernel.image(build), **first, **squashfs.image(build), **kernel.cmdline(build)}
+    made = {**kernel.image(build), **first, **root.image(build), **kernel.cmdline(build)}
     return {**made, "manifest.json": manifest_of(build, made)}
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from micros.base.errors import Kind, error
 from micros.base.tree import File
 from micros.modules.environment import os_release_text
-from micros.plan.artefacts import initrd, kernel, squashfs
+from micros.plan.artefacts import initrd, kernel, root
+from micros.plan.artefacts.signing import signed
 from micros.plan.described import cmdline_of
 from micros.store.step import Step
 
@@ -29,7 +30,8 @@ def image(build: Builder) -> FileSteps:
         **initrd.archive(build),
     }
     parameters = {"os_release": os_release(build), "release": build.kernel_release}
-    return {"uki.efi": Step("micros.formats.uki:write", inputs, parameters, "uki.efi")}
+    made = Step("micros.formats.uki:write", inputs, parameters, "uki.efi")
+    return {"uki.efi": signed(build, made, "uki.efi")}
 
 
 def cmdline(build: Builder) -> Digest | Step:
@@ -45,8 +47,7 @@ def cmdline(build: Builder) -> Digest | Step:
         "label": layout["root"]["label"],
         "number": ROOT_NUMBER,
     }
-    root = squashfs.image(build)["root.squashfs"]
-    return Step("micros.formats.disk:cmdline", {"root": root}, parameters, "cmdline")
+    return Step("micros.formats.disk:cmdline", {"root": root.content(build)}, parameters, "cmdline")
 
 
 def loader_file(build: Builder, name: str) -> Digest:

@@ -61,6 +61,7 @@ if ! attach; then
     [ -n "$RESET" ] || fresh "$device is damaged or no $type: $(fsck_said)"
     mend || fresh "cannot make $device usable"
 fi
+[ -z "$resize" ] || resize_fs "$type" "$device" "$at" || say "data partition: cannot resize $device"
 # A word that stays on the command line acts once: the second time it would delete what the first has kept.
 if [ -n "$asked" ] && [ -e "$at/.reset-by-word" ]; then
     say "data partition: micros.factory_reset has been done; it acts again once a boot had not that word"
