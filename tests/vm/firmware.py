@@ -44,19 +44,34 @@ class Uefi:
             writable=[self._directory],
             environment={"TMPDIR": str(self._directory)},  # of what `snapshot=on` writes
         )
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        assert process.stdout is not None
-        deadline = time.monotonic() + BOOT_SECONDS
-        heard = b""
-        try:
-            while time.monotonic() < deadline and not all(text in heard for text in until):
-                if select.select([process.stdout], [], [], 1)[0]:
-                    data = os.read(process.stdout.fileno(), 65536)
-                    if not data:
-                        break
-                    heard += data
-        finally:
-            process.kill()
-            process.wait()
-            process.stdout.close()
-        return heard
+        return console(command, until)
+
+
+def console(command: Sequence[str], until: Sequence[bytes]) -> bytes:
+    """What a machine says up to where all of these texts have come, or time is over."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert process.stdout is not None
+    deadline = time.monotonic() + BOOT_SECONDS
+    heard = b""
+    try:
+        while time.monotonic() < deadline and not all(text in heard for text in until):
+            if select.select([process.stdout], [], [], 1)[0]:
+                data = os.read(process.stdout.fileno(), 65536)
+                if not data:
+                    break
+                heard += data
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    return heard
+
+
+def from_network(toolbox: Toolbox, words: str, until: Sequence[bytes], readable: Sequence[Path] = ()) -> bytes:
+    """The console of a machine that has nothing but a network card, on which QEMU puts its iPXE; `words` are those of the
+    user network."""
+    root = toolbox.root(["ipxe-qemu", "qemu-system-x86"])
+    argv = ["qemu-system-x86_64", "-M", "q35", "-accel", "tcg", "-cpu", "max", "-m", "256", "-nodefaults", "-no-user-config"]
+    argv += ["-display", "none", "-no-reboot", "-serial", "stdio", "-device", "virtio-rng-pci"]
+    argv += ["-netdev", f"user,id=net,{words}", "-device", "virtio-net-pci,netdev=net"]
+    return console(toolbox.sandbox(root).command(root, argv, readable=readable, network=True), until)

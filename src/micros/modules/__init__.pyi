@@ -29,6 +29,8 @@ from micros.modules.images.disk import DiskImageArtefact as DiskImageArtefact
 from micros.modules.images.dist import Dist as Dist
 from micros.modules.images.lxc import LxcImage as LxcImage
 from micros.modules.images.lxc import LxcImageArtefact as LxcImageArtefact
+from micros.modules.images.netboot import Netboot as Netboot
+from micros.modules.images.netboot import NetbootArtefacts as NetbootArtefacts
 from micros.modules.images.oci import OciImage as OciImage
 from micros.modules.images.oci import OciImages as OciImages
 from micros.modules.images.tarball import Archives as Archives

@@ -89,7 +89,11 @@ class Builder:
     @property
     def loader(self) -> Closure:
         """The package of what the firmware starts."""
-        return self._closure("boot", (self.plan.efi_stub,))
+        return self.loaders(self.plan.efi_stub)
+
+    def loaders(self, package: str) -> Closure:
+        """A package with programs that boot the machine."""
+        return self._closure("boot", (package,))
 
     def tools(self, *packages: str) -> Step:
         """A tree with programs for the machine that builds, to be run in the sandbox."""

@@ -1,0 +1,100 @@
+"""Machines without a disk boot from the network, by the iPXE that is on QEMU's network card."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from micros.debian.tools import Toolbox
+from micros.machine import host_machine
+from tests.conftest import Command
+from tests.vm.firmware import from_network
+
+pytestmark = pytest.mark.skipif(host_machine().name != "x86_64", reason="iPXE of network cards is for x86_64")
+
+SYSTEM = """\
+[micros.services.report]
+start_script = '''
+echo "root of $(sed -n 's/^\\(.*\\) \\/ squashfs.*/\\1/p' /proc/mounts), $(grep -c netroot= /proc/cmdline) fetched, $(
+grep -o asked=[a-z]* /proc/cmdline)"
+exec sleep infinity
+'''
+[images.netboot]
+kernel_params = ["asked=yes"]
+"""
+
+
+@pytest.fixture(scope="module")
+def micros(store_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
+    command = Command(store_root, tmp_path_factory.mktemp("netboot"))
+    command.write("box.toml", SYSTEM)
+    return command
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing: what was asked for shows in the guest."""
+
+
+@pytest.fixture
+def web(micros: Command) -> Iterator[int]:
+    handler = partial(_Quiet, directory=str(micros.directory / "result"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def test_the_initrd_carries_the_root_by_tftp(micros: Command, toolbox: Toolbox) -> None:
+    assert micros("build", "box.toml", "netboot").status == 0
+    result = micros.directory / "result"
+    line = b"root of /dev/loop0, 0 fetched, asked=yes"
+    console = from_network(toolbox, f"tftp={result},bootfile=boot.ipxe", [line], readable=[result])
+    assert line in console, console.decode(errors="replace")
+
+
+def test_the_initrd_fetches_the_root_by_http(micros: Command, toolbox: Toolbox, web: int) -> None:
+    settings = ["--set", 'images.netboot.root="fetched"', "--set", f'images.netboot.url="http://10.0.2.2:{web}"']
+    assert micros("build", "box.toml", "netboot", *settings).status == 0
+    line = b"root of /dev/loop0, 1 fetched, asked=yes"
+    console = from_network(toolbox, f"bootfile=http://10.0.2.2:{web}/boot.ipxe", [line])
+    assert line in console, console.decode(errors="replace")
+
+
+def test_what_a_server_hands_out(micros: Command) -> None:
+    assert micros("build", "box.toml", "ftpdir").status == 0
+    result = micros.directory / "result"
+    names = {path.name for path in result.iterdir()} - {".micros"}
+    boot = {"kernel", "initrd", "netboot-ramdisk", "root.squashfs", "boot.ipxe", "carried.ipxe", "fetched.ipxe"}
+    programs = {"ipxe.efi", "undionly.kpxe", "ipxe.lkrn", "autoexec.ipxe"}
+    assert names == boot | programs
+    assert (result / "boot.ipxe").read_bytes() == (result / "carried.ipxe").read_bytes()
+    digest = hashlib.sha256((result / "root.squashfs").read_bytes()).hexdigest()
+    assert f" netroot_sha256={digest} " in (result / "fetched.ipxe").read_text()
+    assert (result / "netboot-ramdisk").read_bytes().startswith((result / "initrd").read_bytes())
+    assert micros("build", "box.toml", "ipxe", "-o", "ipxe").status == 0
+    assert {path.name for path in (micros.directory / "ipxe").iterdir()} - {".micros"} == programs
+    assert micros("build", "box.toml", "ipxe_script", "-o", "script").status == 0
+    assert (micros.directory / "script/boot.ipxe").read_bytes() == (result / "boot.ipxe").read_bytes()
+    assert micros("build", "box.toml", "netbootRamdisk", "-o", "ramdisk").status == 0
+    assert (micros.directory / "ramdisk/netboot-ramdisk").stat().st_size == (result / "netboot-ramdisk").stat().st_size
+
+
+def test_drivers_and_programs_that_do_not_exist_are_named(micros: Command) -> None:
+    done = micros("build", "box.toml", "netboot", "--set", 'images.netboot.drivers=["e1001"]', "--json")
+    assert done.kinds == ["unknown-module"]
+    assert "images.netboot.drivers" in done.errors[0]["message"]
+    done = micros("build", "box.toml", "ipxe", "--set", 'images.netboot.ipxe="busybox"', "--json")
+    assert done.kinds == ["missing-file"]
+    assert "images.netboot.ipxe" in done.errors[0]["hint"]
+
+
+def test_words_that_ipxe_would_cut_are_refused(micros: Command) -> None:
+    done = micros("build", "box.toml", "ipxe_script", "--set", 'images.netboot.kernel_params=["a=b", "||"]', "--json")
+    assert done.kinds == ["usage"]
