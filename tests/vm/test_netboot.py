@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import http.server
-import threading
-from collections.abc import Iterator
-from functools import partial
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +11,7 @@ import pytest
 from micros.debian.tools import Toolbox
 from micros.machine import host_machine
 from tests.conftest import Command
+from tests.run.serving import Server
 from tests.vm.firmware import from_network
 
 pytestmark = pytest.mark.skipif(host_machine().name != "x86_64", reason="iPXE of network cards is for x86_64")
@@ -37,20 +35,6 @@ def micros(store_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Comman
     return command
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing: what was asked for shows in the guest."""
-
-
-@pytest.fixture
-def web(micros: Command) -> Iterator[int]:
-    handler = partial(_Quiet, directory=str(micros.directory / "result"))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_address[1]
-        server.shutdown()
-
-
 def test_the_initrd_carries_the_root_by_tftp(micros: Command, toolbox: Toolbox) -> None:
     assert micros("build", "box.toml", "netboot").status == 0
     result = micros.directory / "result"
@@ -59,11 +43,35 @@ def test_the_initrd_carries_the_root_by_tftp(micros: Command, toolbox: Toolbox) 
     assert line in console, console.decode(errors="replace")
 
 
-def test_the_initrd_fetches_the_root_by_http(micros: Command, toolbox: Toolbox, web: int) -> None:
-    settings = ["--set", 'images.netboot.root="fetched"', "--set", f'images.netboot.url="http://10.0.2.2:{web}"']
-    assert micros("build", "box.toml", "netboot", *settings).status == 0
+def test_the_initrd_fetches_the_root_by_http(micros: Command, toolbox: Toolbox) -> None:
+    assert micros("build", "box.toml", "netboot", "--set", 'images.netboot.root="fetched"').status == 0
     line = b"root of /dev/loop0, 1 fetched, asked=yes"
-    console = from_network(toolbox, f"bootfile=http://10.0.2.2:{web}/boot.ipxe", [line])
+    server = Server(micros.directory / "result")
+    try:
+        where = f"http://10.0.2.2:{server.http.rstrip('/').rpartition(':')[2]}"
+        console = from_network(toolbox, f"bootfile={where}/boot.ipxe", [line])
+        server.said("GET /root.squashfs 200")
+    finally:
+        server.end()
+    assert line in console, console.decode(errors="replace")
+
+
+@pytest.mark.slow
+def test_the_initrd_fetches_the_root_by_tftp_from_where_it_is_told(micros: Command, toolbox: Toolbox) -> None:
+    made = micros.directory / "elsewhere"
+    made.mkdir()
+    server = Server(made)
+    try:
+        url = f"tftp://10.0.2.2:{server.tftp}"
+        settings = ["--set", 'images.netboot.root="fetched"', "--set", f'images.netboot.url="{url}"']
+        assert micros("build", "box.toml", "netboot", *settings).status == 0
+        for path in (micros.directory / "result").iterdir():
+            shutil.copy(path, made)
+        line = b"root of /dev/loop0, 1 fetched, asked=yes"
+        console = from_network(toolbox, f"bootfile={url}/boot.ipxe", [line])
+        server.said("root.squashfs: sent")
+    finally:
+        server.end()
     assert line in console, console.decode(errors="replace")
 
 
