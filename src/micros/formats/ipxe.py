@@ -38,5 +38,5 @@ def script(job: Job) -> Digest:
     words = given["cmdline"]
     if "root" in job.inputs:
         words = f"{words} netroot=${{base}}root.squashfs netroot_sha256={job.inputs['root']}".lstrip()
-    text = _SCRIPT.format(name=given["name"], url=given["url"] or _BESIDE, words=words, initrd=given["initrd"])
+    text = _SCRIPT.format(name=" ".join(given["name"].split()), url=given["url"] or _BESIDE, words=words, initrd=given["initrd"])
     return job.put(text.encode())

@@ -33,6 +33,7 @@ from micros.modules.images.netboot import Netboot as Netboot
 from micros.modules.images.netboot import NetbootArtefacts as NetbootArtefacts
 from micros.modules.images.oci import OciImage as OciImage
 from micros.modules.images.oci import OciImages as OciImages
+from micros.modules.images.runvm import Runvm as Runvm
 from micros.modules.images.tarball import Archives as Archives
 from micros.modules.images.tarball import Tarball as Tarball
 from micros.modules.images.uki import Uki as Uki
