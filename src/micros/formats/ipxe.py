@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _SCRIPT = """\
 #!ipxe
 # MicrOS: {name}
-isset ${{cwduri}} || dhcp || goto failed
+isset ${{ip}} && ifopen || dhcp || goto failed
 set base {url}
 isset ${{base}} || set base tftp://${{next-server}}/
 kernel ${{base}}kernel {words} initrd={initrd} || goto failed
@@ -21,7 +21,7 @@ boot
 echo MicrOS: {name} cannot be booted from ${{base}}
 exit 1
 """
-# A script that has a directory came by a network that is up; one that iPXE found beside itself has to make it so.
+# iPXE that UEFI's own network boot started knows the address from there, with the network card still closed.
 # `initrd=` is for kernels and versions of iPXE that do not know the initrd of UEFI's own (Linux, x86/efi-stub).
 
 _BESIDE = "${cwduri}"
