@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Self
 
 
 class Server:
@@ -25,6 +26,18 @@ class Server:
         self.http: str = urls["http"]
         self.tftp = int(urls["tftp"].rstrip("/").rpartition(":")[2])
         self.log = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.end()
+
+    @property
+    def http_of_guests(self) -> str:
+        """The address for guests on QEMU's user network."""
+        return self.http.replace("127.0.0.1", "10.0.2.2")
 
     def said(self, text: str) -> None:
         """Wait for a line of the log."""

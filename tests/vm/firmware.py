@@ -44,14 +44,14 @@ class Uefi:
             writable=[self._directory],
             environment={"TMPDIR": str(self._directory)},  # of what `snapshot=on` writes
         )
-        return console(command, until)
+        return heard_from(command, until)
 
 
-def console(command: Sequence[str], until: Sequence[bytes]) -> bytes:
-    """What a machine says up to where all of these texts have come, or time is over."""
+def heard_from(command: Sequence[str], until: Sequence[bytes], seconds: float = BOOT_SECONDS) -> bytes:
+    """What a QEMU says on its standard output, up to where all of these texts have come, or time is over; it is ended then."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert process.stdout is not None
-    deadline = time.monotonic() + BOOT_SECONDS
+    deadline = time.monotonic() + seconds
     heard = b""
     try:
         while time.monotonic() < deadline and not all(text in heard for text in until):
@@ -65,13 +65,3 @@ def console(command: Sequence[str], until: Sequence[bytes]) -> bytes:
         process.wait()
         process.stdout.close()
     return heard
-
-
-def from_network(toolbox: Toolbox, words: str, until: Sequence[bytes], readable: Sequence[Path] = ()) -> bytes:
-    """The console of a machine that has nothing but a network card, on which QEMU puts its iPXE; `words` are those of the
-    user network."""
-    root = toolbox.root(["ipxe-qemu", "qemu-system-x86"])
-    argv = ["qemu-system-x86_64", "-M", "q35", "-accel", "tcg", "-cpu", "max", "-m", "256", "-nodefaults", "-no-user-config"]
-    argv += ["-display", "none", "-no-reboot", "-serial", "stdio", "-device", "virtio-rng-pci"]
-    argv += ["-netdev", f"user,id=net,{words}", "-device", "virtio-net-pci,netdev=net"]
-    return console(toolbox.sandbox(root).command(root, argv, readable=readable, network=True), until)

@@ -12,7 +12,7 @@ from micros.debian.tools import Toolbox
 from micros.machine import host_machine
 from tests.conftest import Command
 from tests.run.serving import Server
-from tests.vm.firmware import from_network
+from tests.vm.network_boot import Diskless
 
 pytestmark = pytest.mark.skipif(host_machine().name != "x86_64", reason="iPXE of network cards is for x86_64")
 
@@ -35,44 +35,59 @@ def micros(store_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Comman
     return command
 
 
-def test_the_initrd_carries_the_root_by_tftp(micros: Command, toolbox: Toolbox) -> None:
+@pytest.fixture
+def machine(toolbox: Toolbox, tmp_path: Path) -> Diskless:
+    return Diskless(toolbox, tmp_path)
+
+
+CARRIED = b"root of /dev/loop0, 0 fetched, asked=yes"
+FETCHED = b"root of /dev/loop0, 1 fetched, asked=yes"
+
+
+def test_the_initrd_carries_the_root_by_tftp(micros: Command, machine: Diskless) -> None:
     assert micros("build", "box.toml", "netboot").status == 0
-    result = micros.directory / "result"
-    line = b"root of /dev/loop0, 0 fetched, asked=yes"
-    console = from_network(toolbox, f"tftp={result},bootfile=boot.ipxe", [line], readable=[result])
-    assert line in console, console.decode(errors="replace")
+    console = machine.boot("bootfile=boot.ipxe", [CARRIED], micros.directory / "result")
+    assert CARRIED in console, console.decode(errors="replace")
 
 
-def test_the_initrd_fetches_the_root_by_http(micros: Command, toolbox: Toolbox) -> None:
+def test_the_initrd_fetches_the_root_by_http(micros: Command, machine: Diskless, tmp_path: Path) -> None:
     assert micros("build", "box.toml", "netboot", "--set", 'images.netboot.root="fetched"').status == 0
-    line = b"root of /dev/loop0, 1 fetched, asked=yes"
-    server = Server(micros.directory / "result")
-    try:
-        where = f"http://10.0.2.2:{server.http.rstrip('/').rpartition(':')[2]}"
-        console = from_network(toolbox, f"bootfile={where}/boot.ipxe", [line])
+    with Server(micros.directory / "result") as server:
+        console = machine.boot(f"bootfile={server.http_of_guests}boot.ipxe", [FETCHED], tmp_path)
         server.said("GET /root.squashfs 200")
-    finally:
-        server.end()
-    assert line in console, console.decode(errors="replace")
+    assert FETCHED in console, console.decode(errors="replace")
 
 
 @pytest.mark.slow
-def test_the_initrd_fetches_the_root_by_tftp_from_where_it_is_told(micros: Command, toolbox: Toolbox) -> None:
+def test_the_initrd_fetches_the_root_by_tftp_from_where_it_is_told(micros: Command, machine: Diskless, tmp_path: Path) -> None:
     made = micros.directory / "elsewhere"
     made.mkdir()
-    server = Server(made)
-    try:
+    with Server(made) as server:
         url = f"tftp://10.0.2.2:{server.tftp}"
         settings = ["--set", 'images.netboot.root="fetched"', "--set", f'images.netboot.url="{url}"']
         assert micros("build", "box.toml", "netboot", *settings).status == 0
         for path in (micros.directory / "result").iterdir():
             shutil.copy(path, made)
-        line = b"root of /dev/loop0, 1 fetched, asked=yes"
-        console = from_network(toolbox, f"bootfile={url}/boot.ipxe", [line])
+        console = machine.boot(f"bootfile={url}/boot.ipxe", [FETCHED], tmp_path)
         server.said("root.squashfs: sent")
-    finally:
-        server.end()
-    assert line in console, console.decode(errors="replace")
+    assert FETCHED in console, console.decode(errors="replace")
+
+
+@pytest.mark.slow
+def test_uefi_starts_ipxe_which_finds_its_script(micros: Command, machine: Diskless) -> None:
+    assert micros("build", "box.toml", "ftpdir").status == 0
+    console = machine.boot_by_uefi("bootfile=ipxe.efi", [CARRIED], micros.directory / "result")
+    assert CARRIED in console, console.decode(errors="replace")
+    assert b"autoexec.ipxe... ok" in console
+
+
+@pytest.mark.slow
+def test_ipxe_as_a_kernel_with_the_script_as_its_initrd(micros: Command, machine: Diskless) -> None:
+    assert micros("build", "box.toml", "ftpdir").status == 0
+    result = micros.directory / "result"
+    loaded = ("-kernel", f"{result}/ipxe.lkrn", "-initrd", f"{result}/boot.ipxe")
+    console = machine.boot("hostname=box", [CARRIED], result, *loaded, rom=False)
+    assert CARRIED in console, console.decode(errors="replace")
 
 
 def test_what_a_server_hands_out(micros: Command) -> None:

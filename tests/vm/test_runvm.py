@@ -14,7 +14,7 @@ from micros.debian.tools import Toolbox
 from micros.launch import PACKAGES
 from micros.machine import host_machine
 from tests.conftest import Command
-from tests.vm.firmware import console
+from tests.vm.firmware import heard_from
 
 SYSTEM = """\
 [virtualisation]
@@ -72,7 +72,7 @@ def test_the_script_boots_the_system_from_anywhere(micros: Command, path: str, t
     link.symlink_to(script)
     environment = {**os.environ, "PATH": path, "TMPDIR": str(tmp_path)}
     command = ["env", f"--chdir={tmp_path}", *(f"{name}={environment[name]}" for name in ("PATH", "TMPDIR")), str(link)]
-    said = console(command, [line])
+    said = heard_from(command, [line])
     assert line in said, said.decode(errors="replace")
     assert (tmp_path / "kept, disk").stat().st_size == 2 << 20
     assert b"runvm: booting with " in said
@@ -152,6 +152,6 @@ def test_the_script_that_boots_from_the_network(micros: Command, path: str, tmp_
     assert micros("build", "box.toml", "testipxe").status == 0
     script = built(micros, "testipxe", tmp_path / "copy")
     command = ["env", f"--chdir={tmp_path}", f"PATH={path}", f"TMPDIR={tmp_path}", str(script)]
-    said = console(command, [b"MicrOS: stage 2 done", b"iPXE"])
+    said = heard_from(command, [b"MicrOS: stage 2 done", b"iPXE"])
     assert b"MicrOS: stage 2 done" in said, said.decode(errors="replace")
     assert b"iPXE" in said
