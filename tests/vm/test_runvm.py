@@ -103,10 +103,12 @@ def fake_qemu(directory: Path, text: str) -> dict[str, str]:
     return {**os.environ, "PATH": f"{directory}:{os.environ['PATH']}", "TMPDIR": str(directory)}
 
 
-def test_arguments_and_the_status_are_passed_on(micros: Command, tmp_path: Path) -> None:
+@pytest.mark.parametrize("shell", ["", "busybox", "bash"])
+def test_arguments_and_the_status_are_passed_on(micros: Command, toolbox: Toolbox, tmp_path: Path, shell: str) -> None:
     script = built(micros, "runvm", tmp_path / "copy")
     environment = fake_qemu(tmp_path / "bin", "printf '<%s>' \"$@\"; cat; exit 7")
-    argv = [str(script), "-accel", "tcg", "-name", "a b"]
+    shells = {"": [], "busybox": [str(toolbox.root(["busybox-static"]) / "usr/bin/busybox"), "sh"], "bash": ["bash", "--posix"]}
+    argv = [*shells[shell], str(script), "-accel", "tcg", "-name", "a b"]
     done = subprocess.run(argv, env=environment, cwd=tmp_path, input="typed", capture_output=True, text=True, check=False)
     assert done.returncode == 7
     assert done.stdout.endswith("<-accel><tcg><-name><a b>typed")

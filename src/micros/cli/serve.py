@@ -101,8 +101,8 @@ def _seen(address: str) -> str:
 
 def _advice(served: Served, address: str, urls: dict[str, str], ports: dict[str, int]) -> list[str]:
     """What to say to QEMU, iPXE and a DHCP server."""
-    script = next((path.name for path in [served.directory / "boot.ipxe"] if path.exists()), "")
-    if not script:
+    script = "boot.ipxe"
+    if not (served.directory / script).exists():
         return []
     lines = [f"iPXE:    dhcp && chain {urls['http']}{script}"]
     if address in ("127.0.0.1", *EVERYWHERE):
@@ -113,6 +113,6 @@ def _advice(served: Served, address: str, urls: dict[str, str], ports: dict[str,
         lines += [f"         dhcp-boot=tag:!ipxe,undionly.kpxe,,{where}    (ipxe.efi for UEFI)"]
         if ports["tftp"] != 69:
             lines.append("note: firmware asks port 69: serve with --tftp-port 69, as root")
-    if address.startswith("127."):
+    if address.startswith("127.") or address == "::1":
         lines.append("note: only this machine and QEMU's guests on it reach these; --address ADDRESS is for others")
     return lines

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from micros.run.served import Served
 
-_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 IDLE_SECONDS = 60
 """How long a client may say nothing."""
 
