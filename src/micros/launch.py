@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from micros.base.errors import Kind, error
 from micros.debian.tools import Toolbox
+from micros.run.qemu import PACKAGES as PACKAGES  # by name, for who starts a QEMU without us
 from micros.run.qemu import Emulator, Guest
 
 if TYPE_CHECKING:
@@ -23,14 +24,6 @@ if TYPE_CHECKING:
 
 LONGEST_DIRECTORY = 80
 """A socket's whole path has at most 107 bytes (unix(7))."""
-
-PACKAGES = {
-    "qemu-system-x86_64": "qemu-system-x86",
-    "qemu-system-aarch64": "qemu-system-arm",
-    "qemu-system-arm": "qemu-system-arm",
-    "qemu-system-riscv64": "qemu-system-riscv",
-}
-"""Debian's package of each emulator."""
 
 
 @contextlib.contextmanager

@@ -19,7 +19,8 @@ from tests.conftest import Command
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = ROOT / "examples/library"
-PAGES = [*(ROOT / f"docs/{name}.md" for name in ("containers", "language", "modules", "testing")), LIBRARY / "README.md"]
+NAMES = ("containers", "language", "modules", "netboot", "testing")
+PAGES = [*(ROOT / f"docs/{name}.md" for name in NAMES), LIBRARY / "README.md"]
 _BLOCK = re.compile(r"^```([a-z]+) ?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILES = ("python", "toml", "json")
 _COMMAND = re.compile(r"^\$ ([^\n]*)\n((?:(?!\$ )[^\n]*\n)*)", re.MULTILINE)

@@ -104,6 +104,8 @@ def _replace(current: Session, artefacts: Artefacts, output: Path, state: str) -
         for name, digest in artefacts.files.items():
             (fresh / name).parent.mkdir(parents=True, exist_ok=True)
             current.store.copy(digest, fresh / name)
+            if name in artefacts.programs:
+                os.chmod(fresh / name, 0o755)
         (fresh / ".micros").write_text(state)
         os.chmod(fresh, 0o755)
         if output.exists():

@@ -13,8 +13,13 @@ if TYPE_CHECKING:
 
 
 def files(job: Job) -> Digest:
-    """Step program: a tree of the inputs, by path; parameter `texts`: more files, their text by path."""
-    entries = {path: File(digest, _size(job, digest)) for path, digest in job.inputs.items()}
+    """Step program: a tree of the inputs, by path.
+
+    Parameters: `texts`: more files, their text by path; `programs`: paths of inputs that can be run.
+    """
+    programs = job.parameters.get("programs", ())
+    modes = {path: 0o755 if path in programs else 0o644 for path in job.inputs}
+    entries = {path: File(digest, _size(job, digest), modes[path]) for path, digest in job.inputs.items()}
     for path, text in job.parameters.get("texts", {}).items():
         data = text.encode()
         entries[path] = File(job.put(data), len(data))

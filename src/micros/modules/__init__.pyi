@@ -33,8 +33,11 @@ from micros.modules.images.erofs import Erofs as Erofs
 from micros.modules.images.erofs import ErofsArtefact as ErofsArtefact
 from micros.modules.images.lxc import LxcImage as LxcImage
 from micros.modules.images.lxc import LxcImageArtefact as LxcImageArtefact
+from micros.modules.images.netboot import Netboot as Netboot
+from micros.modules.images.netboot import NetbootArtefacts as NetbootArtefacts
 from micros.modules.images.oci import OciImage as OciImage
 from micros.modules.images.oci import OciImages as OciImages
+from micros.modules.images.runvm import Runvm as Runvm
 from micros.modules.images.tarball import Archives as Archives
 from micros.modules.images.tarball import Tarball as Tarball
 from micros.modules.images.uki import Uki as Uki

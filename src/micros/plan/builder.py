@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 FileSteps = dict[str, "Digest | Step"]
 """The files of an artefact, by name in a result directory: blobs, or the steps that make them. A step that makes a tree
-makes a directory."""
+makes a directory, or, under an empty name, files beside the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,8 @@ class Artefacts:
     files: dict[str, Digest]
     kept: tuple[Digest, ...]
     """Packages and their trees, which a pin keeps besides, so that the next build needs no network."""
+    programs: frozenset[str] = frozenset()
+    """Those of the files that can be run."""
 
 
 class Builder:
@@ -86,7 +88,11 @@ class Builder:
     @property
     def loader(self) -> Closure:
         """The package of what the firmware starts."""
-        return self._closure("boot", (self.plan.efi_stub,))
+        return self.loaders(self.plan.efi_stub)
+
+    def loaders(self, package: str) -> Closure:
+        """A package with programs that boot the machine."""
+        return self._closure("boot", (package,))
 
     def tools(self, *packages: str) -> Step:
         """A tree with programs for the machine that builds, to be run in the sandbox."""
@@ -181,16 +187,19 @@ class Builder:
         except MicrosError as problem:
             raise self._located(problem) from None
         digests: dict[str, Digest] = {}
+        programs: set[str] = set()
         for name, value in files.items():
             if isinstance(value, Step) and value.output == "tree":
-                entries = self.store.tree(made[name]).items()
-                digests |= {f"{name}/{path}": entry.digest for path, entry in entries if isinstance(entry, File)}
+                below = f"{name}/" if name else ""
+                entries = {below + path: entry for path, entry in self.store.tree(made[name]).items() if isinstance(entry, File)}
+                digests |= {path: entry.digest for path, entry in entries.items()}
+                programs |= {path for path, entry in entries.items() if entry.mode & 0o100}
             else:
                 digests[name] = made[name] if isinstance(value, Step) else value
         closures = self._all_closures()
         kept = [digest for closure in closures for digest in closure.trees.values()]
         kept += [offer.sha256 for closure in closures for offer in closure.packages]
-        return Artefacts(digests, tuple(kept))
+        return Artefacts(digests, tuple(kept), frozenset(programs))
 
     def _located(self, problem: MicrosError) -> MicrosError:
         """The error with the places that set sizes, where something does not fit: steps know of none."""

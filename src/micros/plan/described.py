@@ -20,6 +20,7 @@ from micros.modules.environment import Environment
 from micros.modules.hardware.firmware import Hardware
 from micros.modules.images.disk import SIZES, DiskImage
 from micros.modules.images.erofs import Erofs
+from micros.modules.images.netboot import Netboot
 from micros.modules.images.oci import OciImage
 from micros.modules.images.uki import Uki
 from micros.modules.security.wrappers import Wrappers
@@ -163,7 +164,7 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
         kernel=boot.kernel_package.name if own else "",
         kernel_modules=tuple(dict.fromkeys(kernel_modules)),
         module_packages=tuple(package.name for package in boot.extra_module_packages) if own else (),
-        module_places=module_places(evaluation, {*kernel_modules, *initrd_modules}),
+        module_places=module_places(evaluation, {*kernel_modules, *initrd_modules, *config[Netboot].drivers}),
         firmware=tuple(firmware),
         cmdline=cmdline_of(boot.kernel_params),
         initrd_shell=initrd.shell.name if initrd.enable else "",

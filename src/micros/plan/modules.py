@@ -24,6 +24,7 @@ OPTIONS = (
     "boot.supported_filesystems",
     "storage.root.kernel_modules",
     "networking.drivers",
+    "images.netboot.drivers",
     "services.mdevd.kernel_modules",
     "services.rngd.drivers",
 )

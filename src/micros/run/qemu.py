@@ -19,10 +19,22 @@ from micros.machine import host_machine
 from micros.run.agent import PORT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from micros.machine import Machine
 
 PROBE_SECONDS = 3.0
 """How long a kernel may take to its first line before an accelerator counts as dead."""
+FIRST_WORD = "Linux version"
+"""What that line says."""
+
+PACKAGES = {
+    "qemu-system-x86_64": "qemu-system-x86",
+    "qemu-system-aarch64": "qemu-system-arm",
+    "qemu-system-arm": "qemu-system-arm",
+    "qemu-system-riscv64": "qemu-system-riscv",
+}
+"""Debian's package of each emulator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +92,9 @@ def arguments(guest: Guest, accelerator: str, *, sockets: Path | None = None) ->
 
     `sockets` is the directory in which the channels of the agent and of a shell are made: `agent` and `shell`.
     """
-    virtual = guest.machine.name != "x86_64"
-    argv = [
-        "-M",
-        "virt" if virtual else "q35",
-        "-accel",
-        accelerator,
-        "-cpu",
-        "host" if accelerator == "kvm" else "max",
-    ]
-    argv += ["-m", f"{guest.memory_mib}M", "-smp", str(guest.cores)]
-    argv += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
+    argv = board(guest.machine, accelerator, guest.memory_mib, guest.cores)
     argv += ["-kernel", str(guest.kernel), "-append", guest.cmdline]
     argv += ["-initrd", str(guest.initrd)] if guest.initrd is not None else []
-    argv += ["-chardev", "stdio,id=console,mux=on,signal=off", "-serial", "chardev:console", "-mon", "console"]
     if sockets is not None and guest.agent:
         argv += ["-device", "virtio-serial-pci"]
         for name, device in (("agent", f"virtserialport,chardev=agent,name={PORT}"), ("shell", "virtconsole,chardev=shell")):
@@ -108,6 +109,26 @@ def arguments(guest: Guest, accelerator: str, *, sockets: Path | None = None) ->
         argv += _card(guest.card)
     argv += ["-device", "virtio-rng-pci"]
     return argv
+
+
+def board(machine: Machine, accelerator: str, memory_mib: int, cores: int, more: str = "") -> list[str]:
+    """The arguments of a bare machine: its board with `more` of its properties, processors, memory, a console."""
+    argv = ["-M", ("q35" if machine.name == "x86_64" else "virt") + more, "-accel", accelerator]
+    argv += ["-cpu", "host" if accelerator == "kvm" else "max", "-m", f"{memory_mib}M", "-smp", str(cores)]
+    argv += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
+    return [*argv, "-chardev", "stdio,id=console,mux=on,signal=off", "-serial", "chardev:console", "-mon", "console"]
+
+
+def from_network(
+    machine: Machine, accelerator: str, memory_mib: int, cores: int, network: Sequence[str], served: Path
+) -> list[str]:
+    """The arguments of a machine that has a network card with iPXE on it, and nothing else to boot from.
+
+    QEMU hands out the files of a directory by TFTP, of which iPXE starts `boot.ipxe`; what it says is shown on the console.
+    """
+    argv = board(machine, accelerator, memory_mib, cores, ",graphics=off")
+    words = ("user,id=net", f"tftp={_escaped(served)}", "bootfile=boot.ipxe", *network)
+    return [*argv, "-netdev", ",".join(words), "-device", "virtio-net-pci,netdev=net", "-device", "virtio-rng-pci"]
 
 
 def _card(card: Card) -> list[str]:
@@ -139,13 +160,15 @@ def accelerator_for(guest: Guest, emulator: Emulator) -> tuple[str, str]:
     return "tcg", f"/dev/kvm exists, but the kernel said nothing under it within {PROBE_SECONDS:g} s"
 
 
-def probe(guest: Guest, accelerator: str, emulator: Emulator, seconds: float) -> Literal["spoke", "silent", "ended"]:
-    """Whether the guest's kernel says its first word on the console in time, or QEMU ends before.
+def probed(guest: Guest) -> Guest:
+    """The guest as it is probed: its kernel is told to say everything, whatever its own command line wants, and no port is
+    forwarded."""
+    return replace(guest, cmdline=f"console={guest.machine.console} loglevel=7 panic=-1", network=(), card=None, disks=())
 
-    The kernel is told to say everything, whatever the guest's own command line wants, and no port is forwarded.
-    """
-    alone = replace(guest, cmdline=f"console={guest.machine.console} loglevel=7 panic=-1", network=(), card=None, disks=())
-    argv = [*emulator.argv, *arguments(alone, accelerator)]
+
+def probe(guest: Guest, accelerator: str, emulator: Emulator, seconds: float) -> Literal["spoke", "silent", "ended"]:
+    """Whether the guest's kernel says its first word (`FIRST_WORD`) on the console in time, or QEMU ends before."""
+    argv = [*emulator.argv, *arguments(probed(guest), accelerator)]
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None
     deadline = time.monotonic() + seconds
@@ -155,7 +178,7 @@ def probe(guest: Guest, accelerator: str, emulator: Emulator, seconds: float) ->
             if select.select([process.stdout], [], [], left)[0]:
                 data = os.read(process.stdout.fileno(), 4096)
                 heard += data
-                if b"Linux version" in heard:
+                if FIRST_WORD.encode() in heard:
                     return "spoke"
                 if not data:
                     return "ended"

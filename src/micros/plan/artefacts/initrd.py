@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from micros.store.step import Step
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from micros.base.digest import Digest
     from micros.plan.builder import Builder, FileSteps
 
@@ -22,10 +24,11 @@ def extra_utils(build: Builder) -> FileSteps:
     return {"extra-utils.cpio": Step("micros.formats.cpio:write", {"tree": tree(build)}, {"compression": "none"}, "extra-utils")}
 
 
-def tree(build: Builder) -> Step:
+def tree(build: Builder, more_modules: Sequence[str] = ()) -> Step:
     """The initrd's tree: its modules with what they depend on and the firmware they ask for."""
     plan, trees = build.plan, build.initrd.trees
-    wanted = {"modules": list(plan.initrd_modules), "load": list(plan.initrd_loaded), "firmware": list(plan.firmware)}
+    modules = list(dict.fromkeys([*plan.initrd_modules, *more_modules]))
+    wanted = {"modules": modules, "load": list(plan.initrd_loaded), "firmware": list(plan.firmware)}
     sources = build.module_trees | {name: build.root.trees[name] for name in plan.firmware}
     links = {"package": trees[plan.initrd_shell]}
     inputs: dict[str, Digest | Step] = {

@@ -29,11 +29,11 @@ special_mount() {
 }
 
 # Load the modules that the hardware here asks for (Linux driver model: `modalias` in sysfs).
-coldplug() {
-    [ -n "$available" ] || return 0
+load_drivers() {
     cat /sys/bus/*/devices/*/modalias /sys/class/*/*/modalias /sys/devices/system/cpu/modalias 2>/dev/null |
         sort -u | xargs modprobe -a -b -q 2>/dev/null
 }
+coldplug() { [ -z "$available" ] || load_drivers; }
 while_waiting() { coldplug; }
 
 # reach WHAT: set $device, waiting for it.
@@ -68,9 +68,17 @@ read_words() {
 # Room in memory for a whole image.
 room() { mkdir -p /run/micros/ram; mount -t tmpfs -o size=90% ram /run/micros/ram; }
 
+# fetch_by_tftp HOST[:PORT] PATH: to $image, in blocks that an Ethernet frame holds where the server knows larger ones.
+fetch_by_tftp() {
+    port=
+    case $1 in *:*) port=${1##*:} ;; esac
+    tftp -g -b 1428 -l "$image" -r "$2" "${1%%:*}" $port
+}
+
 # netroot=http://HOST/PATH, https://..., tftp://HOST/PATH or HOST=PATH (TFTP): the image into memory, by DHCP's address.
 from_network() {
     need loop netroot=
+    load_drivers
     for card in /sys/class/net/*; do
         card=${card##*/}
         [ "$card" = lo ] || { ip link set "$card" up && udhcpc -i "$card" -n -q -t 5 -T 2 -s /etc/micros/dhcp >/dev/null 2>&1; }
@@ -79,8 +87,8 @@ from_network() {
     image=/run/micros/ram/image
     case $netroot in
     http://* | https://*) wget -q -O "$image" "$netroot" ;;
-    tftp://*) netroot=${netroot#*://} && tftp -g -l "$image" -r "${netroot#*/}" "${netroot%%/*}" ;;
-    *) tftp -g -l "$image" -r "${netroot#*=}" "${netroot%%=*}" ;;
+    tftp://*) where=${netroot#*://} && fetch_by_tftp "${where%%/*}" "${where#*/}" ;;
+    *) fetch_by_tftp "${netroot%%=*}" "${netroot#*=}" ;;
     esac || fail "cannot fetch $netroot; addresses: $(ip -o -4 addr show | awk '{ print $2, $4 }' | xargs)"
     [ -n "$netroot_sha256" ] || say "there is no netroot_sha256=: whatever answered is the root file system"
     [ -z "$netroot_sha256" ] || echo "$netroot_sha256  $image" | sha256sum -c -s || fail "$netroot is not what netroot_sha256= says"
@@ -109,6 +117,11 @@ find_iso() {
 find_image() {
     if [ -n "$netroot" ]; then
         from_network
+        return
+    fi
+    if [ -e /root.squashfs ]; then
+        need loop "a root in the initrd"
+        image=/root.squashfs
         return
     fi
     if [ -n "$findiso" ]; then
