@@ -44,12 +44,19 @@ def isolinux(toolbox: Toolbox) -> Path:
 
 
 def image(
-    directory: Path, tree: Tree, blobs: MemoryBlobs, inner: Tree | None = None, mbr: bytes = b"", **parameters: Any
+    directory: Path,
+    tree: Tree,
+    blobs: MemoryBlobs,
+    inner: Tree | None = None,
+    mbr: bytes = b"",
+    identity: str = "one",
+    **parameters: Any,
 ) -> Path:
     """An ISO, and its path."""
     directory.mkdir()
     path = directory / "image.iso"
-    job = MemoryJob(directory, tree, blobs, {"label": "TRIAL_1", "identity": "one", **parameters})
+    job = MemoryJob(directory, tree, blobs, {"label": "TRIAL_1", **parameters})
+    job.inputs["identity"] = job.put(identity.encode())
     if inner is not None:
         (directory / "fat").mkdir()
         fat_job = MemoryJob(directory / "fat", inner, blobs, parameters.get("esp", {}))

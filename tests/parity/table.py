@@ -21,7 +21,7 @@ HEAD = """\
 
 Every option of the Nix MicrOS and of not-os, in their spelling, which works here on the data surface; what it is called here, and
 the tests that set it to something other than its default. Where a name means nothing here, setting it is an error that says what
-to use instead. ISO images, images for boards and booting over the network are still to come: their names are no options
+to use instead. Images for boards and booting over the network are still to come: their names are no options
 yet, and setting one is the error that every unknown name is.
 
 | theirs | here | tests |

@@ -52,8 +52,6 @@ class Volume:
 
     label: str
     """Capitals, digits and `_`, at most 32."""
-    identity: str
-    """Whatever tells this volume from others of the same label."""
     bios: str = ""
     """Path of isolinux.bin in the tree, for BIOSes to start."""
     as_disk: bool = True
@@ -65,8 +63,10 @@ class Volume:
 
 
 def write(job: Job) -> Digest:
-    """Step program: an ISO. Inputs: `tree`; `esp`, the file system that UEFI reads, and `esp-tree`, what it was made of; `mbr`,
-    a disk's boot code, which looks for isolinux. Parameters as `Volume` has them.
+    """Step program: an ISO. Parameters as `Volume` has them.
+
+    Inputs: `tree`; `identity`, whatever tells this volume from others of the same label; `esp`, the file system that UEFI reads,
+    and `esp-tree`, what it was made of; `mbr`, a disk's boot code, which looks for isolinux.
 
     Raises errors of kind `usage` (a label), `bad-tree` and `does-not-fit`, with bytes.
     """
@@ -83,7 +83,7 @@ class _Writer:
         self.job = job
         self.volume = volume
         self.label = volume_label(volume.label)
-        self.uuid = uuid.uuid5(NAMESPACE, volume.identity)
+        self.uuid = uuid.uuid5(NAMESPACE, job.read(job.inputs["identity"]).decode())
         self.directories = directories(job.tree(job.inputs["tree"]))
         self.files = [node for one in self.directories for node in one.children if isinstance(node.entry, File)]
         self.bios = next((node for node in self.files if node.path == volume.bios), None)

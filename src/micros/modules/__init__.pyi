@@ -27,6 +27,9 @@ from micros.modules.images.disk import DataPartition as DataPartition
 from micros.modules.images.disk import DiskImage as DiskImage
 from micros.modules.images.disk import DiskImageArtefact as DiskImageArtefact
 from micros.modules.images.dist import Dist as Dist
+from micros.modules.images.iso import Iso as Iso
+from micros.modules.images.iso import IsoArtefact as IsoArtefact
+from micros.modules.images.iso import MenuEntry as MenuEntry
 from micros.modules.images.lxc import LxcImage as LxcImage
 from micros.modules.images.lxc import LxcImageArtefact as LxcImageArtefact
 from micros.modules.images.oci import OciImage as OciImage
