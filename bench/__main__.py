@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import build, fat, guest, language, oci, squashfs
+from bench import build, fat, guest, iso, language, oci, squashfs
 
 print("== the module language", flush=True)
 language.main()
@@ -18,3 +18,5 @@ print("== squashfs from cached blocks", flush=True)
 squashfs.main(sys.argv[1:])
 print("== FAT file systems", flush=True)
 fat.main()
+print("== ISO images", flush=True)
+iso.main()

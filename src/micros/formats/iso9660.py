@@ -72,8 +72,13 @@ def write(job: Job) -> Digest:
     """
     out = job.scratch / "image.iso"
     with out.open("xb") as stream:
-        _Writer(job, Volume(**job.parameters)).write(stream)
+        write_iso(job, stream, Volume(**job.parameters))
     return job.put_file(out)
+
+
+def write_iso(job: Job, out: BinaryIO, volume: Volume) -> None:
+    """Write an ISO of the inputs of `write` into an empty file."""
+    _Writer(job, volume).write(out)
 
 
 class _Writer:
