@@ -32,7 +32,7 @@ ROUNDS = 5
 MARK = 1.0
 CONTENTS = {
     "system": [12_000_000, 8_000_000, 60_000_000],
-    "large": [400_000_000],
+    "large": [200_000_000],
     "small files": [30 * number for number in range(1, 2001)],
 }
 """By name: sizes of files."""
