@@ -40,7 +40,7 @@ def built(micros: Command, text: str, *settings: str) -> Path:
 
 
 def extracted(xorriso: str, image: Path, target: Path) -> dict[str, Path]:
-    argv = [xorriso, "-indev", image, "-osirrox", "on", "-extract", "/", target]
+    argv: list[str | Path] = [xorriso, "-indev", image, "-osirrox", "on", "-extract", "/", target]
     subprocess.run(argv, check=True, capture_output=True)
     return {str(path.relative_to(target)): path for path in target.rglob("*") if path.is_file()}
 
