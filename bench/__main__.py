@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import build, erofs, fat, guest, language, oci, squashfs, virtual_disks
+from bench import build, erofs, fat, guest, iso, language, oci, squashfs, virtual_disks
 
 print("== the module language", flush=True)
 language.main()
@@ -22,3 +22,5 @@ print("== disk images in other formats", flush=True)
 virtual_disks.main()
 print("== EROFS beside squashfs", flush=True)
 erofs.main()
+print("== ISO images", flush=True)
+iso.main()

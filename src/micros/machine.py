@@ -41,6 +41,11 @@ class Machine:
         return 32 * self.elf[1]
 
     @property
+    def has_bios(self) -> bool:
+        """Whether machines of it may have a BIOS."""
+        return self.linux == "x86"
+
+    @property
     def system(self) -> str:
         """NixOS' name of the platform: `armv7l-linux`."""
         return f"{self.name}-linux"

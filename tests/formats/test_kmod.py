@@ -118,3 +118,15 @@ def test_a_module_that_is_nowhere_is_an_error(blobs: MemoryBlobs) -> None:
     with pytest.raises(MicrosError) as caught:
         run(blobs, {"kernel": kernel(blobs)}, modules=["crad"])
     assert caught.value.kind is Kind.UNKNOWN_MODULE
+
+
+def test_what_a_module_needs_is_loaded_before_it(blobs: MemoryBlobs) -> None:
+    """modprobe takes the line of modules.dep from its end, whatever two modules need together."""
+    needs = {"ahci": "libata,libahci", "libahci": "libata", "libata": "scsi_mod", "scsi_mod": "", "direct": "scsi_mod,libahci"}
+    parts = tree(blobs, {f"{BASE}/{name}.ko": module(depends=text) for name, text in needs.items()})
+    lines = run(blobs, {"kernel": parts}, modules=list(needs))[f"{BASE}/modules.dep"].decode().splitlines()
+    found = {line.partition(".ko:")[0]: line.partition(":")[2].replace(".ko", "").split() for line in lines}
+    for name, after in found.items():
+        loaded = [*reversed(after), name]
+        for at, one in enumerate(loaded):
+            assert set(filter(None, needs[one].split(","))) <= set(loaded[:at])

@@ -21,8 +21,8 @@ HEAD = """\
 
 Every option of the Nix MicrOS and of not-os, in their spelling, which works here on the data surface; what it is called here, and
 the tests that set it to something other than its default. Where a name means nothing here, setting it is an error that says what
-to use instead. ISO images and images for boards are still to come: their names are no options yet, and setting one is the
-error that every unknown name is.
+to use instead. Images for the Raspberry Pi are still to come: their names are no options yet, and setting one is the error that
+every unknown name is.
 
 | theirs | here | tests |
 |---|---|---|

@@ -49,12 +49,18 @@ class Uefi:
         return heard_from(command, until)
 
 
-def heard_from(command: Sequence[str], until: Sequence[bytes], seconds: float = BOOT_SECONDS) -> bytes:
-    """What a QEMU says on its standard output, up to where all of these texts have come, or time is over; it is ended then."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+def heard_from(
+    command: Sequence[str], until: Sequence[bytes], seconds: float = BOOT_SECONDS, typed: Sequence[tuple[bytes, bytes]] = ()
+) -> bytes:
+    """What a QEMU says on its standard output, up to where all of these texts have come, or time is over; it is ended then.
+
+    `typed`: what to wait for and what to type then, one after the other.
+    """
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert process.stdout is not None
+    assert process.stdin is not None
     deadline = time.monotonic() + seconds
-    heard = b""
+    heard, pending, since = b"", list(typed), 0
     try:
         while time.monotonic() < deadline and not all(text in heard for text in until):
             if select.select([process.stdout], [], [], 1)[0]:
@@ -62,8 +68,12 @@ def heard_from(command: Sequence[str], until: Sequence[bytes], seconds: float = 
                 if not data:
                     break
                 heard += data
+            if pending and pending[0][0] in heard[since:]:
+                since = len(heard)
+                os.write(process.stdin.fileno(), pending.pop(0)[1])
     finally:
         process.kill()
         process.wait()
         process.stdout.close()
+        process.stdin.close()
     return heard

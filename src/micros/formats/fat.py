@@ -65,6 +65,7 @@ class Geometry:
         cluster_sectors = cluster_bytes // sector_bytes
         clusters = max(0, sectors - reserved - root // per_sector) // cluster_sectors
         fat_sectors = -(-(clusters + 2) * bits // (8 * sector_bytes))
+        reserved += -(reserved + 2 * fat_sectors + root // per_sector) % cluster_sectors  # clusters lie as memory and flash do
         return cls(bits, sector_bytes, sectors, cluster_sectors, reserved, fat_sectors, root)
 
     @property
@@ -86,6 +87,11 @@ class Geometry:
     def cluster_bytes(self) -> int:
         """Size of a cluster."""
         return self.cluster_sectors * self.sector_bytes
+
+    def offset(self, cluster: int) -> int:
+        """Where a cluster begins, in bytes; 0 is the root directory of FAT12 and FAT16."""
+        sector = self.root_at if not cluster else self.data_at + (cluster - 2) * self.cluster_sectors
+        return sector * self.sector_bytes
 
 
 @dataclass(slots=True)
@@ -153,10 +159,18 @@ def write_fat(tree: Tree, blobs: Blobs, out: BinaryIO, volume: Volume) -> Geomet
     return geometry
 
 
+def places(tree: Tree, volume: Volume) -> dict[Digest, int]:
+    """Where `write_fat` puts each content, in bytes: those that are not empty lie in one piece."""
+    root = _nodes(tree)
+    _directory_sizes(root, _label(volume.label))
+    nodes = list(_walk(root))
+    geometry = _geometry(nodes, volume)
+    _allocate(nodes, geometry)
+    return {node.entry.digest: geometry.offset(node.cluster) for node in nodes if isinstance(node.entry, File) and node.size}
+
+
 def _seek(out: BinaryIO, geometry: Geometry, cluster: int) -> None:
-    """Go to a cluster; 0 is the root directory of FAT12 and FAT16."""
-    sector = geometry.root_at if not cluster else geometry.data_at + (cluster - 2) * geometry.cluster_sectors
-    out.seek(sector * geometry.sector_bytes)
+    out.seek(geometry.offset(cluster))
 
 
 def _nodes(tree: Tree) -> _Node:

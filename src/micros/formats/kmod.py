@@ -221,15 +221,17 @@ def catalogue(blobs: Blobs, trees: Sequence[Tree]) -> tuple[str, dict[str, tuple
 
 
 def _all_depends(name: str, infos: Mapping[str, ModuleInfo]) -> list[str]:
-    """Everything a module needs, nearest first, each once (the order of modules.dep(5))."""
+    """Everything a module needs, each once and before what it needs itself: modprobe loads from the end (modules.dep(5))."""
     found: dict[str, None] = {}
-    pending = list(infos[name].depends)
-    while pending:
-        other = pending.pop(0)
-        if other not in found and other in infos:
-            found[other] = None
-            pending += infos[other].depends
-    return list(found)
+
+    def visit(one: str) -> None:
+        for other in reversed(infos[one].depends):
+            if other not in found and other in infos:
+                visit(other)
+                found[other] = None
+
+    visit(name)
+    return list(reversed(found))
 
 
 def _before(softdep: str) -> Iterable[str]:

@@ -49,9 +49,13 @@ def mbr(partitions: Sequence[MbrPartition], signature: int) -> bytes:
     return _record(_CODE, signature, entries)
 
 
-def protective_mbr(sectors: int) -> bytes:
-    """The record in front of a GPT: one partition that covers the disk, so that old tools leave it alone (5.2.3)."""
-    return _record(b"", 0, _entry(False, _PROTECTIVE_TYPE, 1, min(sectors - 1, _LARGEST)))
+def protective_mbr(sectors: int, code: bytes = b"", signature: int = 0) -> bytes:
+    """The record in front of a GPT: one partition that covers the disk, so that old tools leave it alone (5.2.3).
+
+    With boot code, of at most 440 bytes, there is an empty entry that is active: some BIOSes start no disk without one.
+    """
+    active = struct.pack("<B3sB3sII", 0x80, b"", 0, b"", 0, 1) if code else b""
+    return _record(code, signature, _entry(False, _PROTECTIVE_TYPE, 1, min(sectors - 1, _LARGEST)) + active)
 
 
 def _record(code: bytes, signature: int, entries: bytes) -> bytes:

@@ -31,6 +31,9 @@ from micros.modules.images.disk import DiskImageArtefact as DiskImageArtefact
 from micros.modules.images.dist import Dist as Dist
 from micros.modules.images.erofs import Erofs as Erofs
 from micros.modules.images.erofs import ErofsArtefact as ErofsArtefact
+from micros.modules.images.iso import Iso as Iso
+from micros.modules.images.iso import IsoArtefact as IsoArtefact
+from micros.modules.images.iso import MenuEntry as MenuEntry
 from micros.modules.images.lxc import LxcImage as LxcImage
 from micros.modules.images.lxc import LxcImageArtefact as LxcImageArtefact
 from micros.modules.images.netboot import Netboot as Netboot

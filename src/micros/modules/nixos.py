@@ -7,7 +7,10 @@ from micros.lang import Complaint, Config, Module, check, places_of, unavailable
 INSTEAD = {
     "boot.binfmt": "register interpreters in an activation script: system.activation_scripts.<name>",
     "boot.initrd.systemd": "stage 1 is a short script: see boot.initrd",
-    "boot.loader": "what starts the kernel belongs to an image, not to the system: `micros build FILE --list` shows the images",
+    **dict.fromkeys(
+        ("boot.loader.efi", "boot.loader.external", "boot.loader.grub", "boot.loader.limine", "boot.loader.systemd_boot"),
+        "what starts the kernel belongs to an image, not to the system: `micros build FILE --list` shows the images",
+    ),
     "boot.plymouth": "there is no splash screen; boot.console_log_level decides what the console shows",
     "boot.zfs": "ZFS is in no package of the archive that could be shipped built",
     "console": "the console's terminal is boot.console, its login services.getty",

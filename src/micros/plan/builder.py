@@ -88,11 +88,11 @@ class Builder:
     @property
     def loader(self) -> Closure:
         """The package of what the firmware starts."""
-        return self.loaders(self.plan.efi_stub)
+        return self.boot_packages(self.plan.efi_stub)
 
-    def loaders(self, package: str) -> Closure:
-        """A package with programs that boot the machine."""
-        return self._closure("boot", (package,))
+    def boot_packages(self, *names: str) -> Closure:
+        """Packages of boot loaders, for the machine the system is for."""
+        return self._closure("boot", names)
 
     def tools(self, *packages: str) -> Step:
         """A tree with programs for the machine that builds, to be run in the sandbox."""
@@ -135,7 +135,9 @@ class Builder:
 
     def unmet(self) -> list[str]:
         """What files of the packages ask for and no package gives, for people."""
-        return sorted({str(need) for closure in self._all_closures() for need in closure.unmet})
+        # Boot loaders have libraries of their own, beside themselves.
+        loaders = {id(closure) for (group, _), closure in self._closures.items() if group == "boot"}
+        return sorted({str(need) for closure in self._all_closures() if id(closure) not in loaders for need in closure.unmet})
 
     @property
     def time(self) -> int:

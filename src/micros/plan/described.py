@@ -20,6 +20,7 @@ from micros.modules.environment import Environment
 from micros.modules.hardware.firmware import Hardware
 from micros.modules.images.disk import SIZES, DiskImage
 from micros.modules.images.erofs import Erofs
+from micros.modules.images.iso import Iso
 from micros.modules.images.netboot import Netboot
 from micros.modules.images.oci import OciImage
 from micros.modules.images.uki import Uki
@@ -98,6 +99,8 @@ class SystemPlan:
     initrd_level: int
     data_files: dict[str, dict[str, Any]]
     """What the data partition of a disk image begins with."""
+    medium_files: dict[str, dict[str, Any]]
+    """What an ISO holds besides."""
     efi_stub: str
     """The package of what UEFI starts."""
     sizes: tuple[Note, ...]
@@ -142,6 +145,7 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
     initrd_files = declared_files(config, initrd.files if initrd.enable else {})
     data = config[DiskImage].data
     data_files = declared_files(config, data.files if data is not None else {})
+    medium_files = declared_files(config, config[Iso].files)
     own = not config[Container].is_container
     firmware = [package.name for package in config[Hardware].firmware] if own else []
     kernel_modules = [*boot.kernel_modules, *boot.available_kernel_modules] if own else []
@@ -156,7 +160,15 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
         install=config[Environment].install,
         shell=config[Environment].shell.name,
         files=files.entries,
-        sources={digest: str(path) for digest, path in {**files.sources, **initrd_files.sources, **data_files.sources}.items()},
+        sources={
+            digest: str(path)
+            for digest, path in {
+                **files.sources,
+                **initrd_files.sources,
+                **data_files.sources,
+                **medium_files.sources,
+            }.items()
+        },
         privileged=dict(config[Wrappers].privileged_files),
         required=login_shells(config[Accounts].users),
         kept=tuple(config[Environment].kept_files),
@@ -174,6 +186,7 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
         initrd_compression=initrd.compressor,
         initrd_level=initrd.level,
         data_files=data_files.entries,
+        medium_files=medium_files.entries,
         efi_stub=config[Uki].stub.name,
         sizes=tuple(Note(where, path) for path in SIZES for where in _said(config, path)),
         signing=_signing(config),

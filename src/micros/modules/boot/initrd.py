@@ -121,7 +121,7 @@ class Initrd(Module, at="boot.initrd"):
             "available": " ".join(self.available_kernel_modules),
             "needed": "1" if config[FileSystems].needed() else "",
         }
-        values |= dict.fromkeys(("system", "netroot", "netroot_sha256", "findiso", "copytoram", "stop"), "")
+        values |= dict.fromkeys(("system", "netroot", "netroot_sha256", "findiso", "medium", "copytoram", "stop"), "")
         return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
 
     @check

@@ -53,7 +53,7 @@ def esp(build: Builder) -> Step:
 
 
 def _esp_of_uki(build: Builder) -> Step:
-    return Step("micros.formats.directory:files", {_boot_path(build): uki.image(build)["uki.efi"]}, {}, "ESP's files", "tree")
+    return Step("micros.formats.directory:files", {uki.boot_path(build): uki.image(build)["uki.efi"]}, {}, "ESP's files", "tree")
 
 
 def _esp_of_loader(build: Builder) -> Step:
@@ -63,18 +63,13 @@ def _esp_of_loader(build: Builder) -> Step:
     entry = Step("micros.formats.loader:entry", {"cmdline": parts["cmdline"]}, {"title": title}, "loader entry")
     loader = f"systemd-boot{build.machine.efi.lower()}.efi"
     inputs: dict[str, Digest | Step] = {
-        _boot_path(build): signed(build, uki.loader_file(build, loader), loader),
+        uki.boot_path(build): signed(build, uki.loader_file(build, loader), loader),
         "loader/entries/micros.conf": entry,
         "micros/kernel": signed(build, parts["kernel"], "kernel"),
         "micros/initrd": parts["initrd"],
     }
     texts = {"texts": {"loader/loader.conf": "timeout 0\n"}}
     return Step("micros.formats.directory:files", inputs, texts, "ESP's files", "tree")
-
-
-def _boot_path(build: Builder) -> str:
-    """What UEFI starts from a disk it knows nothing of (UEFI 2.10, 3.5.1.1)."""
-    return f"EFI/BOOT/BOOT{build.machine.efi}.EFI"
 
 
 def _raw(build: Builder, layout: Any) -> Step:

@@ -62,7 +62,7 @@ def programs(build: Builder) -> FileSteps:
 
 def _program(build: Builder, name: str) -> Digest:
     package = build.plan.artefact.parameters["ipxe"]
-    for tree in build.loaders(package).trees.values():
+    for tree in build.boot_packages(package).trees.values():
         entry = build.store.tree(tree).get(f"usr/lib/ipxe/{name}")
         if isinstance(entry, File):
             return entry.digest

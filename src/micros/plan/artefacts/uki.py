@@ -23,15 +23,24 @@ _PARTUUID_WORD = "root=PARTUUID=" + "0" * 36
 
 def image(build: Builder) -> FileSteps:
     """The program."""
+    return {"uki.efi": program(build, cmdline(build))}
+
+
+def program(build: Builder, cmdline: Digest | Step) -> Digest | Step:
+    """The program with this command line, signed where the system says so."""
     inputs: dict[str, Digest | Step] = {
         "stub": loader_file(build, f"linux{build.machine.efi.lower()}.efi.stub"),
-        "cmdline": cmdline(build),
+        "cmdline": cmdline,
         **kernel.image(build),
         **initrd.archive(build),
     }
     parameters = {"os_release": os_release(build), "release": build.kernel_release}
-    made = Step("micros.formats.uki:write", inputs, parameters, "uki.efi")
-    return {"uki.efi": signed(build, made, "uki.efi")}
+    return signed(build, Step("micros.formats.uki:write", inputs, parameters, "uki.efi"), "uki.efi")
+
+
+def boot_path(build: Builder) -> str:
+    """What UEFI starts from a medium it knows nothing of (UEFI 2.10, 3.5.1.1)."""
+    return f"EFI/BOOT/BOOT{build.machine.efi}.EFI"
 
 
 def cmdline(build: Builder) -> Digest | Step:

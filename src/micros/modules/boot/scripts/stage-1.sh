@@ -54,6 +54,7 @@ read_words() {
         netroot=*) netroot=${word#*=} ;;
         netroot_sha256=*) netroot_sha256=${word#*=} ;;
         findiso=*) findiso=${word#*=} ;;
+        medium=*) medium=${word#*=} ;;
         copytoram) copytoram=1 ;;
         boot.trace) set -x ;;
         boot.shell_on_fail) on_failure=shell ;;
@@ -94,23 +95,67 @@ from_network() {
     [ -z "$netroot_sha256" ] || echo "$netroot_sha256  $image" | sha256sum -c -s || fail "$netroot is not what netroot_sha256= says"
 }
 
-# findiso=PATH: the ISO is a file on some file system here. Set $medium to it.
+# is_medium DEVICE: mount it, if it is the one that medium= means: another system's may have the same label or path.
+is_medium() {
+    mkdir -p /run/micros/medium
+    mount -o "$(harmless "$1")" "$1" /run/micros/medium 2>/dev/null || return 1
+    [ -n "$medium" ] && [ "$(cat /run/micros/medium/micros/medium 2>/dev/null)" != "$medium" ] || return 0
+    umount -d /run/micros/medium
+    return 1
+}
+
+# harmless DEVICE: the options to look into it with, so that nothing is written: of ext4 not even its journal (magic: EF53).
+harmless() {
+    case $(dd if="$1" bs=1 skip=1080 count=2 2>/dev/null | hexdump -v -e '1/1 "%02x"') in
+    53ef) echo ro,noload ;;
+    *) echo ro ;;
+    esac
+}
+
+# devices: all that hold something.
+devices() {
+    for block in /sys/class/block/*; do
+        [ "$(cat "$block/size")" = 0 ] || echo "/dev/${block##*/}"
+    done
+}
+
+# look WHAT: call it every second until it finds something.
+look() {
+    waited=0
+    until "$1"; do
+        [ $waited -lt "$wait_seconds" ] || return 1
+        sleep 1
+        coldplug
+        waited=$((waited + 1))
+    done
+}
+
+# Of all media the one that medium= means: it is the one of the root's label, or there is another of that label.
+labelled() {
+    device=$(find_device "$root") || return 1
+    is_medium "$device" && return 0
+    say "$device has the label of another medium than ours"
+    for device in $(devices); do
+        is_medium "$device" && return 0
+    done
+    return 1
+}
+
+# findiso=PATH: the ISO is a file on some file system here.
+iso_file() {
+    for stick in $(devices); do
+        mount -o "$(harmless "$stick")" "$stick" /run/micros/stick 2>/dev/null || continue
+        device=/run/micros/stick/${findiso#/}
+        [ -e "$device" ] && is_medium "$device" && return 0
+        umount /run/micros/stick
+    done
+    return 1
+}
 find_iso() {
     need loop findiso=
+    for kind in vfat nls_cp437 nls_ascii exfat ext4; do modprobe -q "$kind" 2>/dev/null; done
     mkdir -p /run/micros/stick
-    waited=0
-    while :; do
-        for block in /sys/class/block/*; do
-            [ "$(cat "$block/size")" != 0 ] || continue
-            mount -o ro "/dev/${block##*/}" /run/micros/stick 2>/dev/null || continue
-            [ ! -e "/run/micros/stick/$findiso" ] || return 0
-            umount /run/micros/stick
-        done
-        [ $waited -lt "$wait_seconds" ] || fail "no file system here has $findiso; there are: $(block_devices)"
-        sleep 1
-        waited=$((waited + 1))
-        coldplug
-    done
+    look iso_file || fail "no file system here has ${medium:+the right }$findiso; there are: $(block_devices)"
 }
 
 # Set $image to a block device or file that holds the root file system.
@@ -124,18 +169,18 @@ find_image() {
         image=/root.squashfs
         return
     fi
+    modprobe loop 2>/dev/null
     if [ -n "$findiso" ]; then
         find_iso
-        device=/run/micros/stick/$findiso
         file=${file:-root.squashfs}
+    elif [ -n "$medium" ] && [ "${root#LABEL=}" != "$root" ]; then
+        look labelled || fail "no medium $medium of $root within $wait_seconds s; there are: $(block_devices)"
     else
         reach "$root"
+        [ -z "$file" ] || is_medium "$device" || fail "cannot mount $device, which should hold $file"
     fi
     image=$device
     if [ -n "$file" ]; then
-        modprobe loop 2>/dev/null
-        mkdir -p /run/micros/medium
-        mount -o ro "$device" /run/micros/medium || fail "cannot mount $device, which should hold $file"
         image=/run/micros/medium/$file
         [ -e "$image" ] || fail "no $file on $device; it holds: $(ls /run/micros/medium | xargs)"
     fi
