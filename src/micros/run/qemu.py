@@ -1,8 +1,8 @@
 """QEMU's command line for an artefact directory, and which accelerator works here.
 
-The board is the plainest one that boots everything: q35 on x86_64, `virt` elsewhere; no default devices, one virtio disk
-for the root, one virtio network card behind QEMU's user-mode network, one random-number source, a serial port for the
-console; where asked for, a virtio-serial port for the guest's agent, and a second card on an Ethernet segment.
+The board is the plainest one that boots everything (see machine.py); no default devices, one virtio disk for the root, one
+virtio network card behind QEMU's user-mode network, one random-number source, a serial port for the console; where asked
+for, a virtio-serial port for the guest's agent, and a second card on an Ethernet segment.
 """
 
 from __future__ import annotations
@@ -80,15 +80,7 @@ def arguments(guest: Guest, accelerator: str, *, sockets: Path | None = None) ->
 
     `sockets` is the directory in which the channels of the agent and of a shell are made: `agent` and `shell`.
     """
-    virtual = guest.machine.name != "x86_64"
-    argv = [
-        "-M",
-        "virt" if virtual else "q35",
-        "-accel",
-        accelerator,
-        "-cpu",
-        "host" if accelerator == "kvm" else "max",
-    ]
+    argv = ["-M", guest.machine.board, "-accel", accelerator, "-cpu", "host" if accelerator == "kvm" else "max"]
     argv += ["-m", f"{guest.memory_mib}M", "-smp", str(guest.cores)]
     argv += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
     argv += ["-kernel", str(guest.kernel), "-append", guest.cmdline]
