@@ -35,6 +35,7 @@ from micros.modules.images.tarball import Archives as Archives
 from micros.modules.images.tarball import Tarball as Tarball
 from micros.modules.images.uki import Uki as Uki
 from micros.modules.images.uki import UkiArtefact as UkiArtefact
+from micros.modules.images.uramdisk import URamdisk as URamdisk
 from micros.modules.networking.bridges import Bridge as Bridge
 from micros.modules.networking.bridges import Bridges as Bridges
 from micros.modules.networking.dhcp import Dhcp as Dhcp
