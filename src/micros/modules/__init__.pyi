@@ -4,6 +4,12 @@ from micros.modules.activation import Activation as Activation
 from micros.modules.activation import ActivationScript as ActivationScript
 from micros.modules.assertions import Assertion as Assertion
 from micros.modules.assertions import Assertions as Assertions
+from micros.modules.boards.beaglebone_black import BeagleboneBlack as BeagleboneBlack
+from micros.modules.boards.boards import Boards as Boards
+from micros.modules.boards.cubieboard import Cubieboard as Cubieboard
+from micros.modules.boards.generic_uefi import GenericUefi as GenericUefi
+from micros.modules.boards.pine64 import Pine64 as Pine64
+from micros.modules.boards.qemu_virt import QemuVirt as QemuVirt
 from micros.modules.boot.busybox import BusyboxInit as BusyboxInit
 from micros.modules.boot.container import Container as Container
 from micros.modules.boot.engine import Engine as Engine
@@ -31,6 +37,8 @@ from micros.modules.images.lxc import LxcImage as LxcImage
 from micros.modules.images.lxc import LxcImageArtefact as LxcImageArtefact
 from micros.modules.images.oci import OciImage as OciImage
 from micros.modules.images.oci import OciImages as OciImages
+from micros.modules.images.sd import SdImage as SdImage
+from micros.modules.images.sd import SdImageArtefact as SdImageArtefact
 from micros.modules.images.tarball import Archives as Archives
 from micros.modules.images.tarball import Tarball as Tarball
 from micros.modules.images.uki import Uki as Uki

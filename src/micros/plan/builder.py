@@ -91,6 +91,10 @@ class Builder:
         """The package of what the firmware starts."""
         return self._closure("boot", (self.plan.efi_stub,))
 
+    def loader_files(self, package: str) -> Digest:
+        """The tree of a package of a board's firmware."""
+        return self._closure("boot", (package,)).trees[package]
+
     def tools(self, *packages: str) -> Step:
         """A tree with programs for the machine that builds, to be run in the sandbox."""
         return tools_tree(self._closure("tools", (*packages, SANDBOX_PACKAGE), host_machine()))
