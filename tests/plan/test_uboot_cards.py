@@ -9,7 +9,8 @@ import pytest
 from micros.base.tree import File
 from micros.debian.universe import Settings, Universe
 from micros.machine import machine_named
-from tests.plan.cards import Card, check_allwinner, check_menu
+from tests.archive import run, settings_of
+from tests.plan.cards import Card, check_allwinner, check_am335x, check_menu
 
 if TYPE_CHECKING:
     from micros.store.scheduler import Scheduler
@@ -23,28 +24,48 @@ def mcopy(program: Program) -> str:
     return program("mtools", "mcopy")
 
 
-def loader(scheduler: Scheduler, machine: str, package: str, path: str) -> bytes:
+def loader(scheduler: Scheduler, settings: Settings, machine: str, package: str, path: str) -> bytes:
     """A file of a package of U-Boot."""
-    found = Universe(scheduler, machine_named(machine), None, Settings()).closure([package])
+    found = Universe(scheduler, machine_named(machine), None, settings).closure([package])
     entry = scheduler.store.tree(found.trees[package])[f"usr/lib/u-boot/{path}"]
     assert isinstance(entry, File)
     return scheduler.store.read(entry.digest)
 
 
-def card(micros: Command, mcopy: str, machine: str, *settings: str) -> Card:
+def card(micros: Command, settings: Settings, mcopy: str, machine: str, board: str) -> Card:
     """The card of a board, built."""
     micros.write("board.toml", SYSTEM)
-    words = [f"platform.host={machine}-linux", *settings]
-    done = micros("build", "board.toml", "sd_image", *[word for one in words for word in ("--set", one)])
+    words = ["--set", f"platform.host={machine}-linux", "--set", f"boards.{board}.enable=true"]
+    done = run(micros, settings, "build", "board.toml", "sd_image", *words)
     assert done.status == 0, done.err
     return Card(micros.directory / "result/card.img", mcopy)
 
 
 def test_pine64(micros: Command, scheduler: Scheduler, mcopy: str) -> None:
-    made = card(micros, mcopy, "aarch64", "boards.pine64.enable=true")
-    program = loader(scheduler, "aarch64", "u-boot-sunxi", "pine64_plus/u-boot-sunxi-with-spl.bin")
+    settings = settings_of(scheduler, "aarch64")
+    made = card(micros, settings, mcopy, "aarch64", "pine64")
+    program = loader(scheduler, settings, "aarch64", "u-boot-sunxi", "pine64_plus/u-boot-sunxi-with-spl.bin")
     check_allwinner(made, program)
     check_menu(made, "aarch64", b"pine64,pine64-plus", program)
+
+
+def test_cubieboard(micros: Command, scheduler: Scheduler, mcopy: str) -> None:
+    settings = settings_of(scheduler, "armv7l")
+    made = card(micros, settings, mcopy, "armv7l", "cubieboard")
+    program = loader(scheduler, settings, "armv7l", "u-boot-sunxi", "Cubieboard/u-boot-sunxi-with-spl.bin")
+    check_allwinner(made, program)
+    check_menu(made, "armv7l", b"cubietech,a10-cubieboard", program)
+
+
+def test_beaglebone_black(micros: Command, scheduler: Scheduler, mcopy: str) -> None:
+    settings = settings_of(scheduler, "armv7l")
+    made = card(micros, settings, mcopy, "armv7l", "beaglebone_black")
+    first, second = (
+        loader(scheduler, settings, "armv7l", "u-boot-omap", f"am335x_boneblack/{name}") for name in ("MLO", "u-boot.img")
+    )
+    assert (made.file("MLO"), made.file("u-boot.img")) == (first, second)
+    check_am335x(made, first)
+    check_menu(made, "armv7l", b"ti,am335x-bone-black", second)
 
 
 def test_what_is_no_card_says_why(micros: Command) -> None:

@@ -9,10 +9,12 @@ import pytest
 
 from micros.launch import PACKAGES
 from micros.machine import machine_named
+from tests.archive import run, settings_of
 from tests.vm.firmware import Uefi, heard_from
 
 if TYPE_CHECKING:
     from micros.debian.tools import Toolbox
+    from micros.store.scheduler import Scheduler
     from tests.conftest import Command
 
 SYSTEM = """\
@@ -29,11 +31,12 @@ UP = b": up\r\n"
 """How the service's line ends."""
 
 
-def card(micros: Command, machine: str, board: str, mebibytes: int) -> Path:
+def card(micros: Command, scheduler: Scheduler, machine: str, board: str, mebibytes: int) -> Path:
     """A card, built. QEMU takes cards whose size is a power of two."""
     micros.write("board.toml", SYSTEM)
     words = [f"platform.host={machine}-linux", f"boards.{board}.enable=true", f"images.sd.size={mebibytes}"]
-    done = micros("build", "board.toml", "sd_image", *[word for one in words for word in ("--set", one)])
+    arguments = [word for one in words for word in ("--set", one)]
+    done = run(micros, settings_of(scheduler, machine), "build", "board.toml", "sd_image", *arguments)
     assert done.status == 0, done.err
     return micros.directory / "result/card.img"
 
@@ -50,9 +53,17 @@ def started(toolbox: Toolbox, machine: str, image: Path, directory: Path, *words
     return heard_from(command, [UP]).decode(errors="replace")
 
 
+def test_a_cubieboard_starts_from_its_card(micros: Command, scheduler: Scheduler, toolbox: Toolbox, tmp_path: Path) -> None:
+    image = card(micros, scheduler, "armv7l", "cubieboard", 64)
+    words = ["-M", "cubieboard", "-m", "512", "-drive", f"if=sd,format=raw,snapshot=on,file={image}"]
+    console = started(toolbox, "armv7l", image, tmp_path, *words, readable=[])
+    assert "U-Boot SPL" in console
+    assert "root of /dev/mmcblk0p2 on armv7l, cubietech,a10-cubieboard" in console, console
+
+
 @pytest.mark.slow
-def test_u_boot_starts_virt_from_its_card(micros: Command, toolbox: Toolbox, tmp_path: Path) -> None:
-    image = card(micros, "aarch64", "qemu_virt", 64)
+def test_u_boot_starts_virt_from_its_card(micros: Command, scheduler: Scheduler, toolbox: Toolbox, tmp_path: Path) -> None:
+    image = card(micros, scheduler, "aarch64", "qemu_virt", 64)
     u_boot = toolbox.root(["u-boot-qemu"]) / "usr/lib/u-boot/qemu_arm64/u-boot.bin"
     drive = f"if=none,id=card,format=raw,snapshot=on,file={image}"
     words = [
@@ -75,8 +86,8 @@ def test_u_boot_starts_virt_from_its_card(micros: Command, toolbox: Toolbox, tmp
 
 
 @pytest.mark.slow
-def test_uefi_starts_virt_from_its_card(micros: Command, toolbox: Toolbox, tmp_path: Path) -> None:
-    image = card(micros, "aarch64", "qemu_virt", 64)
+def test_uefi_starts_virt_from_its_card(micros: Command, scheduler: Scheduler, toolbox: Toolbox, tmp_path: Path) -> None:
+    image = card(micros, scheduler, "aarch64", "qemu_virt", 64)
     console = Uefi(toolbox, tmp_path, "aarch64").boot(image, [UP]).decode(errors="replace")
     assert "root of /dev/vda2 on aarch64" in console, console
 
@@ -86,7 +97,9 @@ def test_uefi_starts_virt_from_its_card(micros: Command, toolbox: Toolbox, tmp_p
     ("x86_64", "nvme,serial=1", "nvme0n1p2"),
     ("aarch64", "virtio-blk-pci", "vda2"),
 ])  # fmt: skip
-def test_uefi_starts_any_machine(micros: Command, toolbox: Toolbox, tmp_path: Path, machine: str, device: str, disk: str) -> None:
-    image = card(micros, machine, "generic_uefi", 128)
+def test_uefi_starts_any_machine(
+    micros: Command, scheduler: Scheduler, toolbox: Toolbox, tmp_path: Path, machine: str, device: str, disk: str
+) -> None:
+    image = card(micros, scheduler, machine, "generic_uefi", 128)
     console = Uefi(toolbox, tmp_path, machine).boot(image, [UP], device=device).decode(errors="replace")
     assert f"root of /dev/{disk} on {machine}" in console, console
