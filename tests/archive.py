@@ -1,42 +1,35 @@
-"""Which suites of Debian 13 the mirror serves whole for an architecture."""
+"""Which suites of Debian 13 the mirror serves whole for an architecture: a cache may keep an index of another day than its release."""
 
 from __future__ import annotations
 
-import functools
-from typing import Any
+import json
+from typing import TYPE_CHECKING
 
 from micros.base.errors import Kind, MicrosError
 from micros.debian import SUITES
 from micros.debian.universe import Settings, Universe
 from micros.machine import machine_named
-from micros.store.scheduler import Scheduler
-from micros.store.store import Store, default_root
 
-ALIASES = ("stable", "stable-updates", "stable-security")
+if TYPE_CHECKING:
+    from micros.store.scheduler import Scheduler
+    from tests.conftest import Command, Outcome
+
+STABLE = tuple(name.replace("trixie", "stable") for name in SUITES)
 """The same suites by their other names, which a cache may keep of another, older day."""
 
 
-@functools.cache
-def suites_for(machine: str) -> list[str]:
-    """Suites that a system for this machine can be built of: by code name, or where a cache mixes two days up, by alias.
-
-    Those by alias may be past their Valid-Until: such a test says `accept_expired`.
-    """
-    store = Store(default_root())
-    scheduler = Scheduler(store)
+def settings_of(scheduler: Scheduler, machine: str) -> Settings:
+    """Settings that a machine's packages are found with: the usual ones, or those of the suites by their other names."""
     try:
-        Universe(scheduler, machine_named(machine), settings=Settings(suites=SUITES)).closure(["busybox"])
+        Universe(scheduler, machine_named(machine), None, Settings()).closure(["busybox-static"])
     except MicrosError as problem:
-        if problem.kind not in (Kind.DOWNLOAD, Kind.DIGEST_MISMATCH):
+        if {part.kind for part in problem.problems} != {Kind.DIGEST_MISMATCH}:
             raise
-        return list(ALIASES)
-    else:
-        return list(SUITES)
-    finally:
-        scheduler.close()
-        store.close()
+        return Settings(suites=STABLE, accept_expired=True)
+    return Settings()
 
 
-def archive_for(machine: str) -> dict[str, Any]:
-    """What a description says of the archive so that it can be built for this machine here."""
-    return {"debian": {"suites": suites_for(machine)}}
+def run(micros: Command, settings: Settings, verb: str, *words: str) -> Outcome:
+    """Run `micros` with packages of these suites."""
+    more = ["--set", f"debian.suites={json.dumps(list(settings.suites))}", *(["--accept-expired"] if settings.accept_expired else [])]
+    return micros(verb, *words, *more)

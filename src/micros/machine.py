@@ -24,8 +24,12 @@ class Machine:
     """Architecture and variant of the OCI image specification (Go's names)."""
     qemu: str
     """Program that emulates it."""
+    board: str
+    """QEMU's plainest board that boots everything, with its options."""
     efi: str
     """Machine part of a removable medium's boot file: `BOOT<efi>.EFI` (UEFI 2.10, 3.5.1.1)."""
+    uboot: int
+    """U-Boot's number of it in headers of images (include/image.h, IH_ARCH_*)."""
     elf: tuple[int, int]
     """`e_machine` and `EI_CLASS` (1 = 32, 2 = 64 bits) of its ELF files."""
     console: str
@@ -51,16 +55,19 @@ class Machine:
         return f"{self.name}-linux"
 
 
+LOW_VIRT = "virt,highmem=off"
+"""The board with its PCI bus below 4 GiB: a 32-bit kernel without LPAE reaches no other."""
+
 MACHINES = (
-    Machine("x86_64", "amd64", "x86_64-linux-gnu", "x86", ("amd64", ""), "qemu-system-x86_64", "X64", (62, 2), "ttyS0",
-            "linux-image-cloud-amd64", "4f68bce3-e8cd-4db1-96e7-fbcaf984b709"),
-    Machine("aarch64", "arm64", "aarch64-linux-gnu", "arm64", ("arm64", "v8"), "qemu-system-aarch64", "AA64", (183, 2),
-            "ttyAMA0", "linux-image-cloud-arm64", "b921b045-1df0-41c3-af44-4c6f280d3fae"),
-    Machine("armv7l", "armhf", "arm-linux-gnueabihf", "arm", ("arm", "v7"), "qemu-system-arm", "ARM", (40, 1),
+    Machine("x86_64", "amd64", "x86_64-linux-gnu", "x86", ("amd64", ""), "qemu-system-x86_64", "q35", "X64", 24, (62, 2),
+            "ttyS0", "linux-image-cloud-amd64", "4f68bce3-e8cd-4db1-96e7-fbcaf984b709"),
+    Machine("aarch64", "arm64", "aarch64-linux-gnu", "arm64", ("arm64", "v8"), "qemu-system-aarch64", "virt", "AA64", 22,
+            (183, 2), "ttyAMA0", "linux-image-cloud-arm64", "b921b045-1df0-41c3-af44-4c6f280d3fae"),
+    Machine("armv7l", "armhf", "arm-linux-gnueabihf", "arm", ("arm", "v7"), "qemu-system-arm", LOW_VIRT, "ARM", 2, (40, 1),
             "ttyAMA0", "linux-image-armmp", "69dad710-2ce4-4e3c-b16c-21a1d49abed3"),
-    Machine("armv6l", "armel", "arm-linux-gnueabi", "arm", ("arm", "v6"), "qemu-system-arm", "ARM", (40, 1),
+    Machine("armv6l", "armel", "arm-linux-gnueabi", "arm", ("arm", "v6"), "qemu-system-arm", LOW_VIRT, "ARM", 2, (40, 1),
             "ttyAMA0", "linux-image-rpi", "69dad710-2ce4-4e3c-b16c-21a1d49abed3"),
-    Machine("riscv64", "riscv64", "riscv64-linux-gnu", "riscv", ("riscv64", ""), "qemu-system-riscv64", "RISCV64",
+    Machine("riscv64", "riscv64", "riscv64-linux-gnu", "riscv", ("riscv64", ""), "qemu-system-riscv64", "virt", "RISCV64", 26,
             (243, 2), "ttyS0", "linux-image-riscv64", "72ec70a6-cf74-40e6-bd49-4bda08e8f224"),
 )  # fmt: skip
 """Every architecture MicrOS builds for."""

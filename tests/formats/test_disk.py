@@ -170,3 +170,37 @@ def test_what_an_mbr_cannot_hold() -> None:
     with pytest.raises(MicrosError) as caught:
         mbr([*[MbrPartition(0x83, 2048 * number, 1) for number in range(1, 5)], MbrPartition(0x83, 1 << 32, 1)], 1)
     assert [problem.kind for problem in caught.value.problems] == [Kind.DOES_NOT_FIT, Kind.DOES_NOT_FIT]
+
+
+def with_blobs(path: Path, blobs: dict[str, tuple[int, bytes]], table: str = "mbr") -> bytes:
+    """A disk with one partition and something before it, by name."""
+    path.mkdir()
+    slot = {"label": "root", "guid": LINUX, "mbr_type": 0x83}
+    places = {name: at for name, (at, _) in blobs.items()}
+    job = MemoryJob(path, Tree.of([]), MemoryBlobs(), {"table": table, "partitions": [slot], "blobs": places})
+    job.inputs = {name: job.put(data) for name, (_, data) in blobs.items()} | {"root": job.put(noise(1000))}
+    return job.read(write(job))
+
+
+def test_loaders_lie_before_the_partitions(tmp_path: Path) -> None:
+    first, second = noise(30_000, 2), noise((1 << 20) - 65_536, 3)
+    data = with_blobs(tmp_path / "disk", {"second": (65_536, second), "first": (512, first)})
+    assert data[512:30_512] == first
+    assert data[65_536 : 1 << 20] == second
+    assert data[1 << 20 :][:1000] == noise(1000)
+    assert data[510:512] == b"\x55\xaa"
+
+
+@pytest.mark.parametrize(("table", "blobs", "words"), [
+    ("mbr", {"spl": (0, b"x")}, ("spl", "byte 0", "byte 512")),
+    ("gpt", {"spl": (8192, b"x")}, ("spl", "byte 8192", "byte 17408")),
+    ("mbr", {"one": (512, bytes(1000)), "two": (1024, b"x")}, ("two", "one", "byte 1512")),
+    ("mbr", {"spl": (1 << 19, bytes((1 << 19) + 1))}, ("spl", "byte 1048577", "byte 1048576")),
+])  # fmt: skip
+def test_a_loader_that_runs_into_something_is_refused(
+    tmp_path: Path, table: str, blobs: dict[str, tuple[int, bytes]], words: tuple[str, ...]
+) -> None:
+    with pytest.raises(MicrosError) as caught:
+        with_blobs(tmp_path / "disk", blobs, table)
+    assert caught.value.kind == Kind.DOES_NOT_FIT
+    assert all(word in str(caught.value) for word in words)

@@ -1,4 +1,4 @@
-"""Booting a disk the way a machine does: UEFI of the archive (OVMF) in the archive's QEMU, nothing but the disk handed over."""
+"""Booting a disk the way a machine does: UEFI of the archive in the archive's QEMU, nothing but the disk handed over."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
+from micros.launch import PACKAGES
+from micros.machine import machine_named
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -16,25 +19,36 @@ if TYPE_CHECKING:
     from micros.debian.tools import Toolbox
 
 BOOT_SECONDS = 200
+FIRMWARE = {
+    "x86_64": ("ovmf", "OVMF/OVMF_CODE_4M.fd", "OVMF/OVMF_VARS_4M.fd"),
+    "aarch64": ("qemu-efi-aarch64", "AAVMF/AAVMF_CODE.fd", "AAVMF/AAVMF_VARS.fd"),
+    "armv7l": ("qemu-efi-arm", "AAVMF/AAVMF32_CODE.fd", "AAVMF/AAVMF32_VARS.fd"),
+    "riscv64": ("qemu-efi-riscv64", "qemu-efi-riscv64/RISCV_VIRT_CODE.fd", "qemu-efi-riscv64/RISCV_VIRT_VARS.fd"),
+}
+"""By machine: the package of its UEFI, the program and the variables below /usr/share."""
 
 
 class Uefi:
     """A machine with UEFI; `directory` is its own, and holds its disks."""
 
-    board: tuple[str, ...] = ("-M", "q35,smm=off", "-cpu", "qemu64")
-
-    def __init__(self, toolbox: Toolbox, directory: Path) -> None:
-        firmware = toolbox.root(["ovmf"]) / "usr/share/OVMF"
-        self.code = firmware / "OVMF_CODE_4M.fd"
+    def __init__(self, toolbox: Toolbox, directory: Path, machine: str = "x86_64") -> None:
+        package, code, variables = FIRMWARE[machine]
+        firmware = toolbox.root([package]) / "usr/share"
+        self.code = firmware / code
         self.variables = directory / "variables.fd"
-        shutil.copy(firmware / "OVMF_VARS_4M.fd", self.variables)
-        self._root = toolbox.root(["qemu-system-x86"])
+        shutil.copy(firmware / variables, self.variables)
+        self._machine = machine_named(machine)
+        is_pc = self._machine.name == "x86_64"
+        self.board: tuple[str, ...] = (
+            ("-M", "q35,smm=off", "-cpu", "qemu64") if is_pc else ("-M", self._machine.board, "-cpu", "max")
+        )
+        self._root = toolbox.root([PACKAGES[self._machine.qemu]])
         self._sandbox = toolbox.sandbox(self._root)
         self._directory = directory
 
     def boot(self, disk: Path, until: Sequence[bytes], *, kind: str = "raw", device: str = "virtio-blk-pci") -> bytes:
         """The console of a boot from a disk, up to where all of these texts have come, or time is over."""
-        argv = ["qemu-system-x86_64", *self.board, "-accel", "tcg", "-m", "512", "-nodefaults", "-no-user-config"]
+        argv = [self._machine.qemu, *self.board, "-accel", "tcg", "-m", "512", "-nodefaults", "-no-user-config"]
         argv += ["-display", "none", "-no-reboot", "-serial", "stdio"]
         argv += ["-drive", f"if=pflash,format=raw,readonly=on,file={self.code}"]
         argv += ["-drive", f"if=pflash,format=raw,file={self.variables}"]

@@ -19,10 +19,9 @@ ENROL = Path(sys.executable).with_name("virt-fw-vars")
 class SecureUefi(Uefi):
     """A machine that starts only what these keys have signed."""
 
-    board = ("-M", "q35,smm=on", "-cpu", "Nehalem", "-global", "driver=cfi.pflash01,property=secure,value=on")
-
     def __init__(self, toolbox: Toolbox, directory: Path, keys: Path) -> None:
         super().__init__(toolbox, directory)
+        self.board = ("-M", "q35,smm=on", "-cpu", "Nehalem", "-global", "driver=cfi.pflash01,property=secure,value=on")
         self.code = self.code.with_name("OVMF_CODE_4M.secboot.fd")
         owner = (keys / "GUID").read_text().strip()
         blank = shutil.move(self.variables, directory / "blank.fd")

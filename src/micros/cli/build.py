@@ -70,6 +70,8 @@ def built(current: Session, plan: Builder) -> Artefacts:
         artefacts = plan.build()
         if plan.save_lock():
             current.say("wrote micros.lock beside the system's file: keep it in version control")
+    for board in plan.plan.boards:
+        current.say(board)
     if unmet := plan.unmet():
         current.say(f"note: no package gives {', '.join(unmet)}")
     for warning in plan.warnings():

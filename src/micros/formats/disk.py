@@ -20,12 +20,13 @@ from micros.formats.gpt import Partition, table_sectors, tables
 from micros.formats.mbr import MbrPartition, mbr
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from micros.base.digest import Digest
     from micros.base.step import Job
 
 ALIGN_BYTES = 1 << 20
+MBR_BYTES = 512
 NAMESPACE = uuid.UUID("7a0c7a52-3a4e-5b1c-9a63-3f3d5c2e8d10")
 """Of the UUIDs that are made here (RFC 9562, 5.5)."""
 _SECTOR_BYTES = (512, 4096)
@@ -89,18 +90,21 @@ def write(job: Job) -> Digest:
 
     Inputs: contents of partitions by label; a partition without one is blank. Parameters: `table` (gpt or mbr), `sector_bytes`
     (512 or 4096), `size_bytes` (0: as needed), `partitions` in order, fields as `Slot` has them, and `identity`: the label of
-    the partition after which an MBR's disk is named.
+    the partition after which an MBR's disk is named; and `blobs`: for inputs that are no partitions, the byte at which each lies,
+    between the table and the first partition.
     """
-    given: dict[str, Any] = {"table": "gpt", "sector_bytes": 512, "size_bytes": 0, "identity": "", **job.parameters}
+    given: dict[str, Any] = {"table": "gpt", "sector_bytes": 512, "size_bytes": 0, "identity": "", "blobs": {}, **job.parameters}
     slots = [Slot(**fields) for fields in given["partitions"]]
     placed, size = place(job, slots, given["table"], given["sector_bytes"], given["size_bytes"])
+    first = (1 + table_sectors(given["sector_bytes"])) * given["sector_bytes"] if given["table"] == "gpt" else MBR_BYTES
+    blobs = _blobs(job, given["blobs"], first)
     out = job.scratch / "disk.img"
     with out.open("xb") as stream:
-        for one in placed:
-            if one.content is not None:
-                stream.seek(one.at_bytes)
-                for piece in blob_pieces(f"the content of the partition {one.slot.label}", one.content, job):
-                    write_sparse(stream, piece)
+        contents = [(one.at_bytes, f"the partition {one.slot.label}", one.content) for one in placed if one.content is not None]
+        for at, name, content in sorted([*blobs, *contents]):
+            stream.seek(at)
+            for piece in blob_pieces(f"the content of {name}", content, job):
+                write_sparse(stream, piece)
         stream.truncate(size)
         _write_table(stream, placed, size, given["table"], given["sector_bytes"], given["identity"])
     return job.put_file(out)
@@ -139,6 +143,25 @@ def place(
     if problems:
         raise MicrosError(*problems)
     return placed, size_bytes or _aligned(end + backup)
+
+
+def _blobs(job: Job, places: Mapping[str, int], first: int) -> list[tuple[int, str, Digest]]:
+    """What lies before the partitions, in order. Raises errors of kind `does-not-fit` for what runs into something else."""
+    found: list[tuple[int, str, Digest]] = []
+    problems: list[Problem] = []
+    end, before = first, "the partition table"
+    for name, at in sorted(places.items(), key=lambda item: item[1]):
+        if at < end:
+            text = f"{name} lies at byte {at}, where {before} ends at byte {end}"
+            problems.append(Problem(Kind.DOES_NOT_FIT, text))
+        end, before = at + _size(job, job.inputs[name]), name
+        found.append((at, name, job.inputs[name]))
+    if end > ALIGN_BYTES:
+        text = f"{before} ends at byte {end}, the first partition begins at byte {ALIGN_BYTES}"
+        problems.append(Problem(Kind.DOES_NOT_FIT, text))
+    if problems:
+        raise MicrosError(*problems)
+    return found
 
 
 def _write_table(stream: BinaryIO, placed: Sequence[Placed], size: int, table: str, sector_bytes: int, identity: str) -> None:

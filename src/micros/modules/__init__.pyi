@@ -4,6 +4,12 @@ from micros.modules.activation import Activation as Activation
 from micros.modules.activation import ActivationScript as ActivationScript
 from micros.modules.assertions import Assertion as Assertion
 from micros.modules.assertions import Assertions as Assertions
+from micros.modules.boards.beaglebone_black import BeagleboneBlack as BeagleboneBlack
+from micros.modules.boards.boards import Boards as Boards
+from micros.modules.boards.cubieboard import Cubieboard as Cubieboard
+from micros.modules.boards.generic_uefi import GenericUefi as GenericUefi
+from micros.modules.boards.pine64 import Pine64 as Pine64
+from micros.modules.boards.qemu_virt import QemuVirt as QemuVirt
 from micros.modules.boot.busybox import BusyboxInit as BusyboxInit
 from micros.modules.boot.container import Container as Container
 from micros.modules.boot.engine import Engine as Engine
@@ -41,10 +47,13 @@ from micros.modules.images.netboot import NetbootArtefacts as NetbootArtefacts
 from micros.modules.images.oci import OciImage as OciImage
 from micros.modules.images.oci import OciImages as OciImages
 from micros.modules.images.runvm import Runvm as Runvm
+from micros.modules.images.sd import SdImage as SdImage
+from micros.modules.images.sd import SdImageArtefact as SdImageArtefact
 from micros.modules.images.tarball import Archives as Archives
 from micros.modules.images.tarball import Tarball as Tarball
 from micros.modules.images.uki import Uki as Uki
 from micros.modules.images.uki import UkiArtefact as UkiArtefact
+from micros.modules.images.uramdisk import URamdisk as URamdisk
 from micros.modules.networking.bridges import Bridge as Bridge
 from micros.modules.networking.bridges import Bridges as Bridges
 from micros.modules.networking.dhcp import Dhcp as Dhcp

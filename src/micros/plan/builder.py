@@ -94,6 +94,10 @@ class Builder:
         """Packages of boot loaders, for the machine the system is for."""
         return self._closure("boot", names)
 
+    def loader_files(self, package: str) -> Digest:
+        """The tree of a package of a board's firmware."""
+        return self._closure("boot", (package,)).trees[package]
+
     def tools(self, *packages: str) -> Step:
         """A tree with programs for the machine that builds, to be run in the sandbox."""
         return tools_tree(self._closure("tools", (*packages, SANDBOX_PACKAGE), host_machine()))

@@ -10,6 +10,7 @@ from micros.base.errors import Kind, Note, error
 from micros.lang import located
 from micros.lang.finding import places_of
 from micros.machine import machine_named
+from micros.modules.boards.boards import Boards
 from micros.modules.boot.container import Container
 from micros.modules.boot.init import Init
 from micros.modules.boot.initrd import Initrd
@@ -127,6 +128,8 @@ class SystemPlan:
     """Whether the virtual machine has the channels of the guest's agent."""
     ready_text: str
     """What the console shows once the system is up."""
+    boards: tuple[str, ...]
+    """Boards that the card is for, with what shows that it works."""
     platforms: tuple[str, ...]
     """Machines that a container image is for, where it says so; and the plan of each."""
     variants: tuple[SystemPlan, ...] = ()
@@ -148,8 +151,9 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
     medium_files = declared_files(config, config[Iso].files)
     own = not config[Container].is_container
     firmware = [package.name for package in config[Hardware].firmware] if own else []
-    kernel_modules = [*boot.kernel_modules, *boot.available_kernel_modules] if own else []
-    initrd_modules = [*initrd.kernel_modules, *initrd.available_kernel_modules] if own else []
+    boards = config[Boards]
+    kernel_modules = [*boot.kernel_modules, *boot.available_kernel_modules, *boards.modules()] if own else []
+    initrd_modules = [*initrd.kernel_modules, *initrd.available_kernel_modules, *boards.initrd_modules()] if own else []
     return SystemPlan(
         name=config[System].name,
         machine=machine_named(config[Platform].host).name,
@@ -202,6 +206,7 @@ def plan_of(evaluation: Evaluation, target: str) -> SystemPlan:
         disks=tuple((disk.size, disk.file) for disk in guest.disks),
         agent=guest.agent,
         ready_text=" login:" if config[Getty].enable else "MicrOS: stage 2 done",
+        boards=tuple(f"{board.name}: {board.proof}" for board in boards.chosen),
         platforms=tuple(machine_named(name).name for name in config[OciImage].platforms),
     )
 

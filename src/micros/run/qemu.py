@@ -1,8 +1,8 @@
 """QEMU's command line for an artefact directory, and which accelerator works here.
 
-The board is the plainest one that boots everything: q35 on x86_64, `virt` elsewhere; no default devices, one virtio disk
-for the root, one virtio network card behind QEMU's user-mode network, one random-number source, a serial port for the
-console; where asked for, a virtio-serial port for the guest's agent, and a second card on an Ethernet segment.
+The board is the plainest one that boots everything (see machine.py); no default devices, one virtio disk for the root, one
+virtio network card behind QEMU's user-mode network, one random-number source, a serial port for the console; where asked
+for, a virtio-serial port for the guest's agent, and a second card on an Ethernet segment.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def arguments(guest: Guest, accelerator: str, *, sockets: Path | None = None) ->
 
 def board(machine: Machine, accelerator: str, memory_mib: int, cores: int, more: str = "") -> list[str]:
     """The arguments of a bare machine: its board with `more` of its properties, processors, memory, a console."""
-    argv = ["-M", ("q35" if machine.name == "x86_64" else "virt") + more, "-accel", accelerator]
+    argv = ["-M", machine.board + more, "-accel", accelerator]
     argv += ["-cpu", "host" if accelerator == "kvm" else "max", "-m", f"{memory_mib}M", "-smp", str(cores)]
     argv += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
     return [*argv, "-chardev", "stdio,id=console,mux=on,signal=off", "-serial", "chardev:console", "-mon", "console"]

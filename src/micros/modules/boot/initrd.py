@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from micros.lang import Config, Lines, Module, Range, check, defines, lazy, option
+from micros.modules.boards.boards import Boards
 from micros.modules.boot.container import not_in_a_container
 from micros.modules.boot.init import Init
 from micros.modules.boot.kernel import Boot, blacklist
@@ -118,7 +119,7 @@ class Initrd(Module, at="boot.initrd"):
             "init": config[Init].stage2_path,
             "wait_seconds": str(self.wait_seconds),
             "on_failure": self.on_failure,
-            "available": " ".join(self.available_kernel_modules),
+            "available": " ".join([*self.available_kernel_modules, *config[Boards].initrd_modules()]),
             "needed": "1" if config[FileSystems].needed() else "",
         }
         values |= dict.fromkeys(("system", "netroot", "netroot_sha256", "findiso", "medium", "copytoram", "stop"), "")

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from micros.lang import Config, Module, Range, check, defines, lazy, option
 from micros.machine import machine_named
 from micros.modules.activation import Activation, ActivationScript
+from micros.modules.boards.boards import Boards
 from micros.modules.boot.container import ON_A_MACHINE, not_in_a_container
 from micros.modules.system import FileSpec, Platform, System
 from micros.packages import Package, package
@@ -30,8 +31,8 @@ class Boot(Module, at="boot"):
     """The kernel and what it is told."""
 
     kernel_package: Package = option(
-        default=lazy(lambda config: package(machine_named(config[Platform].host).kernel)),
-        default_text="Debian's small kernel for virtual machines",
+        default=lazy(lambda config: package(config[Boards].kernel() or machine_named(config[Platform].host).kernel)),
+        default_text="Debian's kernel for the board, or its small one for virtual machines",
         doc="The kernel's package.",
         aliases=["boot.kernel_packages"],
     )
@@ -51,7 +52,7 @@ class Boot(Module, at="boot"):
         default=4, doc="Messages more important than this level go to the console."
     )
     console: str = option(
-        default=lazy(lambda config: machine_named(config[Platform].host).console),
+        default=lazy(lambda config: config[Boards].console() or machine_named(config[Platform].host).console),
         default_text="the first serial port",
         doc="Kernel name of the terminal that carries boot messages.",
     )
@@ -60,7 +61,7 @@ class Boot(Module, at="boot"):
     @defines(kernel_params)
     def parameters(self, config: Config) -> list[str]:
         """Console, log level, and a panic that ends the machine instead of hanging it."""
-        return [f"console={self.console}", f"loglevel={self.console_log_level}", "panic=-1"]
+        return [f"console={self.console}{config[Boards].speed(self.console)}", f"loglevel={self.console_log_level}", "panic=-1"]
 
     @defines(System.files, when=ON_A_MACHINE)
     def module_lists(self, config: Config) -> dict[str, FileSpec]:
