@@ -23,6 +23,7 @@ from micros.debian.tools import Toolbox
 from micros.debian.universe import Settings
 from micros.formats.iso9660 import Volume, write_iso
 from micros.store.scheduler import Scheduler, StoreJob
+from micros.store.step import Step
 from micros.store.store import Store
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def write(tree: str, path: Path) -> None:
     """What is timed of ours."""
     with closing(Store(STORE)) as store, tempfile.TemporaryDirectory(dir=HOME) as scratch, path.open("xb") as out:
         inputs = {"tree": Digest(tree), "identity": store.add_bytes(b"bench")}
-        job = StoreJob(store, inputs, {}, Path(scratch))
+        job = StoreJob(store, inputs, Step("micros.formats.iso9660:write", inputs), Path(scratch))
         began = time.perf_counter()
         write_iso(job, out, Volume("TRIAL"))
         print(time.perf_counter() - began)

@@ -1,4 +1,4 @@
-"""Which suites of Debian 13 the mirror serves whole for an architecture: a cache may keep an index of another day than its release."""
+"""Which suites of Debian 13 the mirror serves whole: a cache may keep an index of another day than its release."""
 
 from __future__ import annotations
 
@@ -31,5 +31,9 @@ def settings_of(scheduler: Scheduler, machine: str) -> Settings:
 
 def run(micros: Command, settings: Settings, verb: str, *words: str) -> Outcome:
     """Run `micros` with packages of these suites."""
-    more = ["--set", f"debian.suites={json.dumps(list(settings.suites))}", *(["--accept-expired"] if settings.accept_expired else [])]
+    more = [
+        "--set",
+        f"debian.suites={json.dumps(list(settings.suites))}",
+        *(["--accept-expired"] if settings.accept_expired else []),
+    ]
     return micros(verb, *words, *more)
