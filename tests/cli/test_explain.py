@@ -58,9 +58,9 @@ def test_winners_losers_and_readers(told: Any) -> None:
 
 
 def test_what_it_reads_and_conditions(told: Any) -> None:
-    conditions = {"profiles.headless.enable", "security.hardening.enable"}
+    conditions = {"profiles.headless.enable", "security.hardening.enable", "boards.generic_uefi.enable"}
     reads = {edge["option"] for edge in told("boot.kernel_params")["reads"]}
-    assert reads == {"boot.console", "boot.console_log_level"} | conditions
+    assert reads == {"boot.console", "boot.console_log_level", "boards.chosen"} | conditions
     assert {"option": "micros.services", "where": None} in told("services.getty.enable")["read_by"]
     assert {edge["option"] for edge in told("micros.services")["reads"]} >= {"services.getty.terminal"}
     assert "micros.services" in {edge["option"] for edge in told("services.getty.terminal")["read_by"]}
