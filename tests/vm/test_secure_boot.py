@@ -49,7 +49,7 @@ def image(micros: Command, *settings: str) -> Path:
 def test_a_signed_program_boots(micros: Command, machine: Uefi) -> None:
     console = machine.boot(image(micros, 'boot.secure_boot.keys="ours"'), [b"a service of a signed system"])
     assert b"a service of a signed system" in console, console.decode(errors="replace")
-    assert b"Secure boot enabled" in console, "the kernel was not told of it"
+    assert b"UEFI Secure Boot is enabled" in console, "the kernel does not see it"
 
 
 @pytest.mark.parametrize("settings", [(), ('boot.secure_boot.keys="theirs"',)], ids=["unsigned", "signed by others"])
