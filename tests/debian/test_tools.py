@@ -51,3 +51,13 @@ def test_pins_that_are_of_no_use_are_made_anew(mirror: SmallMirror, scheduler: S
             (scheduler.store.root / "tools.lock").write_text("{")
         root = Toolbox(Scheduler(scheduler.store), settings).root(["tool"])
     assert (root / "usr/bin/tool").read_bytes() == b"new"
+
+
+@pytest.mark.skipif(host_machine().debian != "amd64", reason="the small mirror has amd64 only")
+def test_pins_of_other_suites_are_made_anew(mirror: SmallMirror, scheduler: Scheduler) -> None:
+    mirror.publish(suites=("trixie", "bookworm"))
+    with mirror.served() as url:
+        for suite in ("trixie", "bookworm"):
+            settings = Settings(mirror=url, suites=(suite,), keyring=mirror.keyring)
+            assert (Toolbox(scheduler, settings).root(["tool"]) / "usr/bin/tool").is_file()
+            assert f'"{suite}"' in (scheduler.store.root / "tools.lock").read_text()

@@ -65,12 +65,12 @@ class Toolbox:
             return {}
 
     def _closure(self, packages: Sequence[str], pins: Pins | None) -> tuple[Universe, Closure]:
-        """The pinned packages, or today's where a mirror that moved on has the pinned ones no more."""
+        """The pinned packages, or today's where the mirror has the pinned ones no more, or they are of other suites."""
         universe = Universe(self._scheduler, host_machine(), pins, self._settings)
         try:
             return universe, universe.closure([*packages, SANDBOX_PACKAGE])
         except MicrosError as problem:
-            if pins is None or problem.kind != Kind.VANISHED:
+            if pins is None or problem.kind not in (Kind.VANISHED, Kind.BAD_LOCK):
                 raise
         return self._closure(packages, None)
 
