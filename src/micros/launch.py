@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from micros.base.errors import Kind, error
 from micros.debian.tools import Toolbox
-from micros.run.qemu import PACKAGES as PACKAGES  # by name, for who starts a QEMU without us
-from micros.run.qemu import Emulator, Guest
+from micros.run.qemu import PACKAGES, Emulator, Guest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

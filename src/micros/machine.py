@@ -50,6 +50,11 @@ class Machine:
         return self.linux == "x86"
 
     @property
+    def efi_path(self) -> str:
+        """What UEFI starts from a medium it knows nothing of (UEFI 2.10, 3.5.1.1)."""
+        return f"EFI/BOOT/BOOT{self.efi}.EFI"
+
+    @property
     def system(self) -> str:
         """NixOS' name of the platform: `armv7l-linux`."""
         return f"{self.name}-linux"

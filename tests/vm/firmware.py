@@ -9,8 +9,8 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
-from micros.launch import PACKAGES
 from micros.machine import machine_named
+from micros.run.qemu import PACKAGES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

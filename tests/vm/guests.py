@@ -9,9 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from micros.debian.tools import Toolbox
-from micros.launch import PACKAGES
 from micros.machine import host_machine
-from micros.run.qemu import Emulator, Guest
+from micros.run.qemu import PACKAGES, Emulator, Guest
 from micros.run.vm import Vm
 from tests.conftest import Command
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from micros.launch import PACKAGES
 from micros.machine import machine_named
+from micros.run.qemu import PACKAGES
 from tests.vm.firmware import heard_from
 
 if TYPE_CHECKING:

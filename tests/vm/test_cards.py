@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from micros.launch import PACKAGES
 from micros.machine import machine_named
+from micros.run.qemu import PACKAGES
 from tests.archive import run, settings_of
 from tests.vm.firmware import Uefi, heard_from
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from micros.debian.tools import Toolbox
-from micros.launch import PACKAGES
 from micros.machine import host_machine
+from micros.run.qemu import PACKAGES
 from tests.conftest import Command
 from tests.vm.firmware import heard_from
 

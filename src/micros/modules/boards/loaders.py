@@ -26,4 +26,4 @@ def systemd_boot(machine: Machine) -> tuple[dict[str, PackageFile], dict[str, st
     program = PackageFile("systemd-boot-efi", f"usr/lib/systemd/boot/efi/systemd-boot{machine.efi.lower()}.efi")
     entry = f"title MicrOS\nlinux /kernel\ninitrd /initrd\noptions {CMDLINE}\n"
     texts = {"loader/loader.conf": "timeout 0\n", "loader/entries/micros.conf": entry}
-    return {f"EFI/BOOT/BOOT{machine.efi}.EFI": program}, texts
+    return {machine.efi_path: program}, texts

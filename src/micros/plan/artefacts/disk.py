@@ -53,7 +53,9 @@ def esp(build: Builder) -> Step:
 
 
 def _esp_of_uki(build: Builder) -> Step:
-    return Step("micros.formats.directory:files", {uki.boot_path(build): uki.image(build)["uki.efi"]}, {}, "ESP's files", "tree")
+    return Step(
+        "micros.formats.directory:files", {build.machine.efi_path: uki.image(build)["uki.efi"]}, {}, "ESP's files", "tree"
+    )
 
 
 def _esp_of_loader(build: Builder) -> Step:
@@ -61,9 +63,8 @@ def _esp_of_loader(build: Builder) -> Step:
     parts: dict[str, Digest | Step] = {**kernel.image(build), **initrd.archive(build), "cmdline": uki.cmdline(build)}
     title = f"MicrOS ({build.plan.name})"
     entry = Step("micros.formats.loader:entry", {"cmdline": parts["cmdline"]}, {"title": title}, "loader entry")
-    loader = f"systemd-boot{build.machine.efi.lower()}.efi"
     inputs: dict[str, Digest | Step] = {
-        uki.boot_path(build): signed(build, uki.loader_file(build, loader), loader),
+        build.machine.efi_path: uki.loader(build),
         "loader/entries/micros.conf": entry,
         "micros/kernel": signed(build, parts["kernel"], "kernel"),
         "micros/initrd": parts["initrd"],

@@ -96,10 +96,12 @@ def _esp_files(build: Builder, identity: Step, menu: list[Entry], loaded: Inputs
     told = build.plan.artefact.parameters
     if told["contents"] == "uki":
         (cmdline,) = _named(identity, {"cmdline": menu[0].cmdline + "\n"}).values()
-        return {uki.boot_path(build): uki.program(build, cmdline)}
-    loader = f"systemd-boot{build.machine.efi.lower()}.efi"
-    program = signed(build, uki.loader_file(build, loader), loader)
-    return {uki.boot_path(build): program, **loaded, **_named(identity, iso_menus.systemd_boot(menu, told["timeout"]))}
+        return {build.machine.efi_path: uki.program(build, cmdline)}
+    return {
+        build.machine.efi_path: uki.loader(build),
+        **loaded,
+        **_named(identity, iso_menus.systemd_boot(menu, told["timeout"])),
+    }
 
 
 def _of_packages(build: Builder, packages: Sequence[str], names: Sequence[str]) -> dict[str, Digest]:

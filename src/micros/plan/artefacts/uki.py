@@ -38,9 +38,10 @@ def program(build: Builder, cmdline: Digest | Step) -> Digest | Step:
     return signed(build, Step("micros.formats.uki:write", inputs, parameters, "uki.efi"), "uki.efi")
 
 
-def boot_path(build: Builder) -> str:
-    """What UEFI starts from a medium it knows nothing of (UEFI 2.10, 3.5.1.1)."""
-    return f"EFI/BOOT/BOOT{build.machine.efi}.EFI"
+def loader(build: Builder) -> Digest | Step:
+    """systemd-boot, signed where the system says so."""
+    name = f"systemd-boot{build.machine.efi.lower()}.efi"
+    return signed(build, loader_file(build, name), name)
 
 
 def cmdline(build: Builder) -> Digest | Step:
